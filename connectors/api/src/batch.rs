@@ -1,0 +1,220 @@
+//! The unit that crosses threads: many records in one arena.
+
+use std::sync::Arc;
+
+use crate::headers::Headers;
+use crate::offset::OffsetEntry;
+
+/// A range of bytes in a batch's arena, or nothing at all (a Kafka null).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// The absent value: no key, no value (a tombstone), no headers.
+    pub const NULL: Span = Span { start: 0, len: u32::MAX };
+
+    /// Returns whether this span stands for no bytes at all, which is not the same as empty bytes.
+    pub fn is_null(self) -> bool {
+        self.len == u32::MAX
+    }
+
+    /// Returns the length in bytes; a null span has none.
+    pub fn len(self) -> usize {
+        if self.is_null() { 0 } else { self.len as usize }
+    }
+
+    /// Returns whether there are no bytes in it.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Where in its topic a record goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partition {
+    /// The partition that Kafka's default partitioner (murmur2 of the key) chooses; a record
+    /// without a key goes to any one.
+    ByKey,
+    /// This partition.
+    Fixed(i32),
+}
+
+/// A topic as the connector wants it to be, should it have to be created.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// The topic's name.
+    pub name: String,
+    /// How many partitions it must have; `None` leaves it to `topic.creation.*` and the broker.
+    pub partitions: Option<i32>,
+    /// The replication factor; `None` leaves it to `topic.creation.*` and the broker.
+    pub replication_factor: Option<i32>,
+    /// Topic configuration such as `cleanup.policy`.
+    pub config: Vec<(String, String)>,
+}
+
+/// One record: where it goes (or comes from) and which bytes of the arena are its parts.
+#[derive(Debug, Clone, Copy)]
+pub struct Record {
+    /// Index into [`Batch::topics`].
+    pub topic: u32,
+    /// Where in the topic it goes, or the partition it was read from.
+    pub partition: Partition,
+    /// The offset it was read from; -1 for a record that is yet to be written.
+    pub offset: i64,
+    /// Milliseconds since 1970; -1 leaves it to the producer.
+    pub timestamp: i64,
+    /// The key's bytes.
+    pub key: Span,
+    /// The value's bytes.
+    pub value: Span,
+    /// Headers as [`crate::push_header`] wrote them; [`Span::NULL`] for none.
+    pub headers: Span,
+}
+
+/// Records in one arena, with the source offsets that stand for having read them.
+///
+/// A batch is written by appending to its [`buffer`](Batch::buffer), turning what was appended into
+/// spans with [`span`](Batch::span) and naming them in [`push`](Batch::push). Cleared batches keep
+/// their memory, so a task that recycles them allocates nothing once warm.
+#[derive(Debug, Default)]
+pub struct Batch {
+    arena: Vec<u8>,
+    records: Vec<Record>,
+    topics: Vec<Arc<TopicSpec>>,
+    /// The offsets that are true once all of these records are written.
+    pub offsets: Vec<OffsetEntry>,
+    /// Whether a Kafka transaction may end after this batch: not inside a source transaction.
+    pub boundary: bool,
+    /// How many source transactions end in this batch.
+    pub transactions: u64,
+}
+
+impl Batch {
+    /// Creates an empty batch whose arena can hold `bytes` before it grows.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { arena: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.records.clear();
+        self.topics.clear();
+        self.offsets.clear();
+        self.boundary = false;
+        self.transactions = 0;
+    }
+
+    /// Returns the arena to append bytes to.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.arena
+    }
+
+    /// Returns the bytes held so far.
+    pub fn size(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Returns the bytes the arena can hold without growing.
+    pub fn capacity(&self) -> usize {
+        self.arena.capacity()
+    }
+
+    /// Returns a mark to pass to [`span`](Batch::span) after appending.
+    pub fn mark(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Returns the span of everything appended since `mark`.
+    ///
+    /// # Panics
+    /// If the arena has outgrown 4 GiB, which a byte budget must prevent long before.
+    pub fn span(&self, mark: usize) -> Span {
+        let start = u32::try_from(mark).unwrap_or(u32::MAX);
+        let len = u32::try_from(self.arena.len() - mark).unwrap_or(u32::MAX);
+        assert!(start != u32::MAX && len != u32::MAX, "a batch holds at most 4 GiB");
+        Span { start, len }
+    }
+
+    /// Takes back everything appended since `mark`.
+    pub fn rewind(&mut self, mark: usize) {
+        self.arena.truncate(mark);
+    }
+
+    /// Returns the index of `topic` in this batch, adding it if it is new.
+    pub fn topic(&mut self, topic: &Arc<TopicSpec>) -> u32 {
+        let found = self.topics.iter().position(|t| Arc::ptr_eq(t, topic));
+        let index = found.unwrap_or_else(|| {
+            self.topics.push(Arc::clone(topic));
+            self.topics.len() - 1
+        });
+        u32::try_from(index).unwrap_or(u32::MAX)
+    }
+
+    /// Adds a record whose spans are in this batch's arena.
+    pub fn push(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
+    /// Returns the topics that records point to.
+    pub fn topics(&self) -> &[Arc<TopicSpec>] {
+        &self.topics
+    }
+
+    /// Returns the topic of a record of this batch.
+    pub fn topic_of(&self, record: &Record) -> &Arc<TopicSpec> {
+        &self.topics[record.topic as usize]
+    }
+
+    /// Returns the records in order.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Returns whether there is neither a record nor an offset in it.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.offsets.is_empty()
+    }
+
+    /// Returns the bytes of a span, or `None` for a null one.
+    pub fn bytes(&self, span: Span) -> Option<&[u8]> {
+        (!span.is_null()).then(|| {
+            let start = span.start as usize;
+            &self.arena[start..start + span.len as usize]
+        })
+    }
+
+    /// Returns the bytes of a span for changing in place, or `None` for a null one.
+    pub fn bytes_mut(&mut self, span: Span) -> Option<&mut [u8]> {
+        if span.is_null() {
+            return None;
+        }
+        let start = span.start as usize;
+        Some(&mut self.arena[start..start + span.len as usize])
+    }
+
+    /// Returns the headers of a record.
+    pub fn headers(&self, record: &Record) -> Headers<'_> {
+        Headers::new(self.bytes(record.headers).unwrap_or(&[]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_and_empty_differ() {
+        let mut batch = Batch::default();
+        let mark = batch.mark();
+        let empty = batch.span(mark);
+        assert_eq!(batch.bytes(empty), Some(&[][..]));
+        assert_eq!(batch.bytes(Span::NULL), None);
+        batch.buffer().extend_from_slice(b"abc");
+        let span = batch.span(mark);
+        assert_eq!(batch.bytes(span), Some(&b"abc"[..]));
+    }
+}

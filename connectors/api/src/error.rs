@@ -1,0 +1,121 @@
+//! The error every connector answers with, and what the runtime does about it.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Shorthand for results of connector code.
+pub type Result<T, E = ConnectorError> = std::result::Result<T, E>;
+
+/// Says what the runtime does with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// Something is out of reach: the task waits and starts again from its stored position, for ever.
+    Retry,
+    /// The task lost its place in what it was doing: it starts again at once from its stored position.
+    Rewind,
+    /// Going on would lose, double or tear data, or cannot succeed: the task fails and stays failed.
+    Stop,
+}
+
+/// An error with a name, what is wrong and where, what to do about it, and what the runtime must do.
+#[derive(Debug)]
+pub struct ConnectorError {
+    name: &'static str,
+    disposition: Disposition,
+    message: String,
+    remedy: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl ConnectorError {
+    /// Creates an error after which the task waits and tries again.
+    pub fn retry(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Disposition::Retry, name, message.into())
+    }
+
+    /// Creates an error after which the task starts again from its stored position.
+    pub fn rewind(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Disposition::Rewind, name, message.into())
+    }
+
+    /// Creates an error after which the task stays failed until a person acts.
+    pub fn stop(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Disposition::Stop, name, message.into())
+    }
+
+    fn new(disposition: Disposition, name: &'static str, message: String) -> Self {
+        Self { name, disposition, message, remedy: None, source: None }
+    }
+
+    /// Adds what a person should do.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(cause.into());
+        self
+    }
+
+    /// Returns the error's name, such as `SlotMissing`: stable, for people and alerts to match on.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns what the runtime must do.
+    pub fn disposition(&self) -> Disposition {
+        self.disposition
+    }
+
+    /// Returns the whole story on one line each: name and message, the chain of causes, the remedy.
+    pub fn trace(&self) -> String {
+        use fmt::Write as _;
+        let mut text = format!("{}: {}", self.name, self.message);
+        let mut cause = self.source.as_deref().map(|e| e as &dyn StdError);
+        while let Some(error) = cause {
+            let _ = write!(text, "\nCaused by: {error}");
+            cause = error.source();
+        }
+        if let Some(remedy) = &self.remedy {
+            let _ = write!(text, "\nWhat to do: {remedy}");
+        }
+        text
+    }
+}
+
+impl fmt::Display for ConnectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)?;
+        if let Some(remedy) = &self.remedy {
+            write!(f, "; {remedy}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for ConnectorError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|e| e as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trace_names_cause_and_remedy() {
+        let error = ConnectorError::stop("SlotMissing", "slot \"a\" does not exist")
+            .because(std::io::Error::other("gone"))
+            .remedy("take a new snapshot");
+        assert_eq!(
+            error.trace(),
+            "SlotMissing: slot \"a\" does not exist\nCaused by: gone\nWhat to do: take a new snapshot"
+        );
+        assert_eq!(error.disposition(), Disposition::Stop);
+    }
+}

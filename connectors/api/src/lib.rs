@@ -1,0 +1,48 @@
+//! What a connector implements, and nothing of how it is run.
+//!
+//! A [`Connector`] is a kind of connector: its name, its configuration keys, and how to make tasks.
+//! A [`SourceTask`] hands out [`Batch`]es of records together with the offsets that belong to them;
+//! a [`SinkTask`] takes batches and applies them. The runtime moves the bytes in between and never
+//! reads them. This crate knows neither Kafka nor any database.
+//!
+//! ```text
+//!  SourceTask::poll ──▶ Batch (records + offsets) ──▶ runtime: one Kafka transaction
+//!        ▲                                                        │
+//!        └────────── SourceTask::committed(offsets) ◀─────────────┘   the one confirm path
+//!
+//!  runtime: consumer ──▶ Batch ──▶ SinkTask::put ──▶ Applied (what the target has for certain)
+//! ```
+//!
+//! What is guaranteed:
+//! * a source is told `committed` only for offsets inside a Kafka transaction that has committed;
+//! * a batch's records and offsets are in one Kafka transaction, and a transaction ends only after a
+//!   batch whose [`Batch::boundary`] is set;
+//! * a sink sees each partition in offset order, starting where [`SinkTask::open`] said;
+//! * an error's [`Disposition`] alone decides what the runtime does with it.
+
+mod batch;
+mod config;
+mod connector;
+mod error;
+mod headers;
+mod metrics;
+mod offset;
+mod sink;
+mod source;
+mod stop;
+
+pub use batch::{Batch, Partition, Record, Span, TopicSpec};
+pub use config::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Settings, Width};
+pub use connector::{Connector, ConnectorKind, TaskContext};
+pub use error::{ConnectorError, Disposition, Result};
+pub use headers::{Header, Headers, push_header};
+pub use metrics::TaskMetrics;
+pub use offset::{OffsetEntry, SourceOffset, SourcePartition};
+pub use sink::{Applied, PartitionInfo, SinkControl, SinkTask, StartAt, TopicPartition};
+pub use source::SourceTask;
+pub use stop::StopToken;
+
+/// Names a point of the code where a fault test may end the process (see the `fail` crate).
+///
+/// Compiles to nothing unless the `failpoints` feature of the worker is on.
+pub use fail::fail_point;

@@ -1,0 +1,87 @@
+//! What a task counts while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+macro_rules! task_metrics {
+    (counters { $($(#[$cdoc:meta])* $counter:ident,)* } gauges { $($(#[$gdoc:meta])* $gauge:ident,)* }) => {
+        /// The counters and gauges of one task: plain atomics, added to once per batch, never per row.
+        #[derive(Debug)]
+        pub struct TaskMetrics {
+            $($(#[$cdoc])* pub $counter: AtomicU64,)*
+            $($(#[$gdoc])* pub $gauge: AtomicI64,)*
+            facts: Mutex<BTreeMap<&'static str, String>>,
+        }
+
+        impl Default for TaskMetrics {
+            fn default() -> Self {
+                Self {
+                    $($counter: AtomicU64::new(0),)*
+                    $($gauge: AtomicI64::new(-1),)*
+                    facts: Mutex::default(),
+                }
+            }
+        }
+
+        impl TaskMetrics {
+            /// Returns every counter with its name.
+            pub fn counters(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($counter), self.$counter.load(Ordering::Relaxed)),)*]
+            }
+
+            /// Returns every gauge that has been set, with its name.
+            pub fn gauges(&self) -> Vec<(&'static str, i64)> {
+                [$((stringify!($gauge), self.$gauge.load(Ordering::Relaxed)),)*]
+                    .into_iter().filter(|(_, value)| *value >= 0).collect()
+            }
+        }
+    };
+}
+
+task_metrics! {
+    counters {
+        /// Row changes (source, sink) or records (mirror) since the task started.
+        rows,
+        /// Bytes of keys and values since the task started.
+        bytes,
+        /// Batches: Kafka transactions of a source, target transactions of a sink.
+        batches,
+        /// Source transactions since the task started.
+        transactions,
+    }
+    gauges {
+        /// Bytes of write-ahead log (or of a topic) between the newest known position and the task's.
+        lag_bytes,
+        /// Source transactions known but not yet done; records for a mirror.
+        lag_transactions,
+        /// Age of the oldest change not yet done, in milliseconds; 0 when all is done.
+        lag_ms,
+        /// Write-ahead log the server keeps because of this task's slot, in bytes.
+        retained_wal_bytes,
+        /// How much more write-ahead log the server may keep before the slot is lost, in bytes.
+        safe_wal_bytes,
+        /// Number of the last source transaction that is done, counted since the snapshot.
+        sequence,
+        /// Position in the write-ahead log up to which all is done.
+        position,
+        /// Milliseconds since 1970 at which the task last made progress or found nothing to do.
+        last_progress_ms,
+        /// Bytes held in the task's own buffers.
+        buffered_bytes,
+    }
+}
+
+impl TaskMetrics {
+    /// Sets a fact for people, such as `phase` = `loading`; it is shown in the task's status.
+    pub fn fact(&self, name: &'static str, value: impl Into<String>) {
+        if let Ok(mut facts) = self.facts.lock() {
+            facts.insert(name, value.into());
+        }
+    }
+
+    /// Returns the facts.
+    pub fn facts(&self) -> BTreeMap<&'static str, String> {
+        self.facts.lock().map(|facts| facts.clone()).unwrap_or_default()
+    }
+}

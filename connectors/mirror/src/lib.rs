@@ -1,0 +1,1 @@
+//! Copies topics from another site's Kafka, byte for byte and exactly once.

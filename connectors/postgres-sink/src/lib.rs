@@ -1,0 +1,1 @@
+//! Applies change events to PostgreSQL in whole source transactions.

@@ -1,0 +1,1 @@
+//! Reads PostgreSQL's write-ahead log and turns it into Avro change events.

@@ -1,0 +1,1 @@
+//! What the PostgreSQL source and sink share: connection settings, TLS, identifiers and value codecs.

@@ -1,0 +1,2 @@
+//! The walbridge command.
+fn main() {}

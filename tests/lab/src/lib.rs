@@ -1,0 +1,1 @@
+//! Two sites on one machine from real servers: installs, starts, cuts and stops them.

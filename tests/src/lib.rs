@@ -1,0 +1,1 @@
+//! End-to-end suites and benchmarks on real servers.
