@@ -14,7 +14,10 @@ pub struct Span {
 
 impl Span {
     /// The absent value: no key, no value (a tombstone), no headers.
-    pub const NULL: Span = Span { start: 0, len: u32::MAX };
+    pub const NULL: Span = Span {
+        start: 0,
+        len: u32::MAX,
+    };
 
     /// Returns whether this span stands for no bytes at all, which is not the same as empty bytes.
     pub fn is_null(self) -> bool {
@@ -95,7 +98,10 @@ pub struct Batch {
 impl Batch {
     /// Creates an empty batch whose arena can hold `bytes` before it grows.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { arena: Vec::with_capacity(bytes), ..Self::default() }
+        Self {
+            arena: Vec::with_capacity(bytes),
+            ..Self::default()
+        }
     }
 
     /// Empties the batch and keeps its memory.
@@ -135,7 +141,10 @@ impl Batch {
     pub fn span(&self, mark: usize) -> Span {
         let start = u32::try_from(mark).unwrap_or(u32::MAX);
         let len = u32::try_from(self.arena.len() - mark).unwrap_or(u32::MAX);
-        assert!(start != u32::MAX && len != u32::MAX, "a batch holds at most 4 GiB");
+        assert!(
+            start != u32::MAX && len != u32::MAX,
+            "a batch holds at most 4 GiB"
+        );
         Span { start, len }
     }
 

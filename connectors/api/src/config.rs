@@ -178,12 +178,18 @@ pub struct ConfigProblem {
 impl ConfigProblem {
     /// Creates a problem with this key.
     pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into() }
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
     }
 
     /// Creates a problem with the value that this key was given.
     pub fn invalid(key: &str, value: &str, why: &str) -> Self {
-        Self::new(key, format!("Invalid value {value} for configuration {key}: {why}"))
+        Self::new(
+            key,
+            format!("Invalid value {value} for configuration {key}: {why}"),
+        )
     }
 }
 
@@ -199,7 +205,10 @@ pub struct ConfigDef {
 impl ConfigDef {
     /// Creates a definition of these keys.
     pub fn new(keys: Vec<ConfigKey>) -> Self {
-        Self { keys, prefixes: Vec::new() }
+        Self {
+            keys,
+            prefixes: Vec::new(),
+        }
     }
 
     /// Takes any key that starts with one of these prefixes.
@@ -233,7 +242,8 @@ impl ConfigDef {
             }
         }
         for name in values.keys() {
-            let known = self.get(name).is_some() || self.prefixes.iter().any(|p| name.starts_with(p));
+            let known =
+                self.get(name).is_some() || self.prefixes.iter().any(|p| name.starts_with(p));
             if !known {
                 problems.push(ConfigProblem::new(name, self.unknown(name)));
             }
@@ -249,7 +259,9 @@ impl ConfigDef {
             .min()
             .filter(|(distance, _)| *distance <= 3);
         match near {
-            Some((_, near)) => format!("Unknown configuration \"{name}\"; did you mean \"{near}\"?"),
+            Some((_, near)) => {
+                format!("Unknown configuration \"{name}\"; did you mean \"{near}\"?")
+            }
             None => format!("Unknown configuration \"{name}\""),
         }
     }
@@ -262,20 +274,30 @@ impl ConfigDef {
                 all.insert(key.name.to_owned(), default.to_owned());
             }
         }
-        Settings { all, raw: values.clone() }
+        Settings {
+            all,
+            raw: values.clone(),
+        }
     }
 }
 
 fn check_value(key: &ConfigKey, value: &str) -> Option<ConfigProblem> {
     let problem = |why: &str| {
-        let shown = if key.kind == Kind::Password { "[hidden]" } else { value };
+        let shown = if key.kind == Kind::Password {
+            "[hidden]"
+        } else {
+            value
+        };
         Some(ConfigProblem::invalid(key.name, shown, why))
     };
     if let Err(why) = key.kind.check(value) {
         return problem(&why);
     }
     if !key.allowed.is_empty() && !key.allowed.iter().any(|a| a.eq_ignore_ascii_case(value)) {
-        return problem(&format!("String must be one of: {}", key.allowed.join(", ")));
+        return problem(&format!(
+            "String must be one of: {}",
+            key.allowed.join(", ")
+        ));
     }
     if key.required && value.trim().is_empty() {
         return problem("String must be non-empty");
@@ -330,7 +352,10 @@ impl Settings {
 
     /// Returns the text of a key, or `None` when it is absent or empty.
     pub fn optional(&self, key: &str) -> Option<&str> {
-        self.all.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        self.all
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// Returns the number of a key; 0 when it has neither value nor default.
@@ -355,7 +380,11 @@ impl Settings {
 
     /// Returns the parts of a comma-separated key.
     pub fn list(&self, key: &str) -> Vec<&str> {
-        self.text(key).split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+        self.text(key)
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .collect()
     }
 
     /// Returns the keys under a prefix, with the prefix taken off.
@@ -374,14 +403,19 @@ mod tests {
     fn def() -> ConfigDef {
         ConfigDef::new(vec![
             ConfigKey::new("topic.prefix", Kind::String, "").required(),
-            ConfigKey::new("max.batch.size", Kind::Int, "").default("2048").min(1),
+            ConfigKey::new("max.batch.size", Kind::Int, "")
+                .default("2048")
+                .min(1),
             ConfigKey::new("password", Kind::Password, "").allowed(&["x"]),
         ])
         .passing(&["driver."])
     }
 
     fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]

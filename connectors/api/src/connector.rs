@@ -84,7 +84,10 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// If the source cannot be reached, or its state and the stored offsets do not fit together.
     fn source(&self, _settings: &Settings, _context: TaskContext) -> Result<Box<dyn SourceTask>> {
-        Err(crate::ConnectorError::stop("NotASource", "this connector is a sink"))
+        Err(crate::ConnectorError::stop(
+            "NotASource",
+            "this connector is a sink",
+        ))
     }
 
     /// Starts a sink task.
@@ -92,6 +95,9 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// If the target cannot be reached or refuses.
     fn sink(&self, _settings: &Settings, _context: TaskContext) -> Result<Box<dyn SinkTask>> {
-        Err(crate::ConnectorError::stop("NotASink", "this connector is a source"))
+        Err(crate::ConnectorError::stop(
+            "NotASink",
+            "this connector is a source",
+        ))
     }
 }

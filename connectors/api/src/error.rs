@@ -44,7 +44,13 @@ impl ConnectorError {
     }
 
     fn new(disposition: Disposition, name: &'static str, message: String) -> Self {
-        Self { name, disposition, message, remedy: None, source: None }
+        Self {
+            name,
+            disposition,
+            message,
+            remedy: None,
+            source: None,
+        }
     }
 
     /// Adds what a person should do.
@@ -99,7 +105,9 @@ impl fmt::Display for ConnectorError {
 
 impl StdError for ConnectorError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|e| e as &(dyn StdError + 'static))
+        self.source
+            .as_deref()
+            .map(|e| e as &(dyn StdError + 'static))
     }
 }
 

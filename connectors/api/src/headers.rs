@@ -42,7 +42,10 @@ impl<'a> Headers<'a> {
 
     /// Returns the value of the last header with this name, as Kafka's clients do.
     pub fn last(&self, name: &str) -> Option<&'a [u8]> {
-        self.clone().filter(|h| h.name == name).last().and_then(|h| h.value)
+        self.clone()
+            .filter(|h| h.name == name)
+            .last()
+            .and_then(|h| h.value)
     }
 }
 
@@ -61,7 +64,10 @@ impl<'a> Iterator for Headers<'a> {
             (Some(value), rest)
         };
         self.rest = rest;
-        Some(Header { name: std::str::from_utf8(name).unwrap_or_default(), value })
+        Some(Header {
+            name: std::str::from_utf8(name).unwrap_or_default(),
+            value,
+        })
     }
 }
 

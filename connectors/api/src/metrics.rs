@@ -82,6 +82,9 @@ impl TaskMetrics {
 
     /// Returns the facts.
     pub fn facts(&self) -> BTreeMap<&'static str, String> {
-        self.facts.lock().map(|facts| facts.clone()).unwrap_or_default()
+        self.facts
+            .lock()
+            .map(|facts| facts.clone())
+            .unwrap_or_default()
     }
 }
