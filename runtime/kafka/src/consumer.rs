@@ -1,0 +1,369 @@
+//! Reading batches from partitions that are assigned by hand.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use walbridge_connector_api::{
+    Batch, Partition, PartitionInfo, Record, Span, StartAt, TopicPartition, TopicSpec,
+};
+
+use crate::admin::partition_infos;
+use crate::client_config::ClientConfig;
+use crate::error::{ErrorKind, KafkaError, Result};
+use crate::raw::{Isolation, Message, OffsetSpec, PartitionList, RawConsumer};
+
+/// How long the cluster may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How many messages are copied before the byte budget is looked at again.
+const AT_ONCE: usize = 512;
+/// librdkafka's name for the first offset that can be read.
+const BEGINNING: i64 = -2;
+
+/// Reads records into batches, in offset order per partition, committed records only by default.
+///
+/// Positions are the caller's affair: nothing is reset, ever. A position that cannot be read is
+/// [`ErrorKind::Truncated`], another topic under the same name is [`ErrorKind::Recreated`].
+#[derive(Debug)]
+pub struct Consumer {
+    raw: RawConsumer,
+    held: VecDeque<Message>,
+    topics: HashMap<String, Arc<TopicSpec>>,
+    ends: HashMap<TopicPartition, i64>,
+    failed: Option<KafkaError>,
+}
+
+impl Consumer {
+    /// Creates a consumer that reads nothing yet.
+    ///
+    /// # Errors
+    /// If the settings make no sense.
+    pub fn new(config: &ClientConfig) -> Result<Self> {
+        Ok(Self {
+            raw: RawConsumer::new(&settings(config))?,
+            held: VecDeque::new(),
+            topics: HashMap::new(),
+            ends: HashMap::new(),
+            failed: None,
+        })
+    }
+
+    /// Replaces what is read by these partitions.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn assign(&mut self, partitions: &[(TopicPartition, StartAt)]) -> Result<()> {
+        self.held.clear();
+        self.ends.clear();
+        self.raw.assign(&start_list(partitions)?)
+    }
+
+    /// Reads these partitions too.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn assign_more(&mut self, partitions: &[(TopicPartition, StartAt)]) -> Result<()> {
+        self.raw.assign_more(&start_list(partitions)?)
+    }
+
+    /// Reads these partitions no more.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.raw.unassign(&plain_list(partitions)?)?;
+        self.forget(partitions);
+        Ok(())
+    }
+
+    /// Stops fetching these partitions; records already fetched may still come.
+    ///
+    /// # Errors
+    /// If one of them is not assigned.
+    pub fn pause(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.raw.pause(&plain_list(partitions)?)
+    }
+
+    /// Goes on fetching these partitions.
+    ///
+    /// # Errors
+    /// If one of them is not assigned.
+    pub fn resume(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.raw.resume(&plain_list(partitions)?)
+    }
+
+    /// Goes on reading at other offsets.
+    ///
+    /// # Errors
+    /// If one of the partitions is not assigned or the cluster is out of reach.
+    pub fn seek(&mut self, partitions: &[(TopicPartition, i64)]) -> Result<()> {
+        let list = PartitionList::new(
+            partitions
+                .iter()
+                .map(|(tp, offset)| (&*tp.topic, tp.partition, *offset)),
+        )?;
+        self.raw.seek(&list, ANSWER)?;
+        let moved: Vec<_> = partitions.iter().map(|(tp, _)| tp.clone()).collect();
+        self.forget(&moved);
+        Ok(())
+    }
+
+    /// Appends records to `batch` until about `max_bytes` are in it or nothing more is at hand; waits
+    /// at most `wait` for the first. Returns how many records were appended.
+    ///
+    /// # Errors
+    /// If a partition cannot be read on. Records read before the error are handed out first.
+    pub fn poll(&mut self, batch: &mut Batch, max_bytes: usize, wait: Duration) -> Result<usize> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let deadline = Instant::now() + wait;
+        let mut count = 0;
+        loop {
+            if self.held.is_empty() {
+                // librdkafka waits until its array is full: so wait for one, then take what is there.
+                let left = match count {
+                    0 => deadline.saturating_duration_since(Instant::now()),
+                    _ => Duration::ZERO,
+                };
+                if !left.is_zero() {
+                    self.raw.fetch(left, 1, &mut self.held);
+                }
+                self.raw.fetch(Duration::ZERO, AT_ONCE, &mut self.held);
+                if let Some(error) = self.raw.handle().shared().recreated() {
+                    // Whatever was fetched last may come from the new topic.
+                    self.held.clear();
+                    self.failed = Some(error);
+                }
+            }
+            if self.held.is_empty() {
+                let over = count > 0 || self.failed.is_some() || Instant::now() >= deadline;
+                if over {
+                    return self.outcome(count);
+                }
+                continue;
+            }
+            count += self.copy(batch, max_bytes);
+            if self.failed.is_some() || (count > 0 && batch.size() >= max_bytes) {
+                return self.outcome(count);
+            }
+        }
+    }
+
+    /// Returns the offsets at which partitions were last seen to end, for records that can be read.
+    pub fn ends(&self) -> &HashMap<TopicPartition, i64> {
+        &self.ends
+    }
+
+    /// Returns the ids of the topics that records come from, as this consumer's connection knows them.
+    pub fn topic_ids(&self) -> HashMap<String, String> {
+        self.raw.handle().shared().topic_ids()
+    }
+
+    /// Returns partitions as the cluster has them now.
+    ///
+    /// # Errors
+    /// If one of them does not exist or the cluster is out of reach.
+    pub fn inspect(&self, partitions: &[TopicPartition]) -> Result<Vec<PartitionInfo>> {
+        partition_infos(
+            self.raw.handle(),
+            partitions,
+            Isolation::Uncommitted,
+            ANSWER,
+        )
+    }
+
+    /// Returns the offset of the first record of each partition that is not yet committed, or its end.
+    ///
+    /// # Errors
+    /// As [`inspect`](Self::inspect).
+    pub fn committed_ends(&self, partitions: &[TopicPartition]) -> Result<Vec<PartitionInfo>> {
+        partition_infos(self.raw.handle(), partitions, Isolation::Committed, ANSWER)
+    }
+
+    /// Tells the consumer group how far this reader is, for people to look at.
+    ///
+    /// # Errors
+    /// If the client refuses; what Kafka says shows only in the log.
+    pub fn commit(&self, offsets: &[(TopicPartition, i64)]) -> Result<()> {
+        let list = offsets
+            .iter()
+            .map(|(tp, offset)| (&*tp.topic, tp.partition, *offset));
+        self.raw.commit(&PartitionList::new(list)?)
+    }
+
+    fn outcome(&mut self, count: usize) -> Result<usize> {
+        match self.failed.take() {
+            Some(error) if count > 0 => {
+                self.failed = Some(error);
+                Ok(count)
+            }
+            Some(error) => Err(error),
+            None => Ok(count),
+        }
+    }
+
+    /// Copies held messages into the batch; returns how many records that were.
+    fn copy(&mut self, batch: &mut Batch, max_bytes: usize) -> usize {
+        let mut count = 0;
+        // Records come in runs of one topic: its place in the batch is looked up once per run.
+        let mut run: Option<(usize, u32)> = None;
+        while count == 0 || batch.size() < max_bytes {
+            let Some(message) = self.held.pop_front() else {
+                break;
+            };
+            if message.error().is_some() {
+                self.event(&message);
+                if self.failed.is_some() {
+                    break;
+                }
+                continue;
+            }
+            let key = message.topic_key();
+            let topic = match run {
+                Some((known, topic)) if known == key => topic,
+                _ => {
+                    let topic = batch.topic(self.spec(message.topic()));
+                    run = Some((key, topic));
+                    topic
+                }
+            };
+            append(batch, topic, &message);
+            count += 1;
+        }
+        count
+    }
+
+    fn spec(&mut self, topic: &str) -> &Arc<TopicSpec> {
+        // Not `entry`: a known topic, the usual case, needs no owned name.
+        if !self.topics.contains_key(topic) {
+            let spec = TopicSpec {
+                name: topic.to_owned(),
+                ..TopicSpec::default()
+            };
+            self.topics.insert(topic.to_owned(), Arc::new(spec));
+        }
+        &self.topics[topic]
+    }
+
+    fn event(&mut self, message: &Message) {
+        let partition = TopicPartition {
+            topic: Arc::from(message.topic()),
+            partition: message.partition(),
+        };
+        if message.is_end() {
+            self.ends.insert(partition, message.offset());
+        } else if message.is_out_of_range() {
+            self.failed = Some(self.truncated(&partition, message.offset()));
+        } else if let Some(error) = message.error() {
+            let (topic, number) = (&partition.topic, partition.partition);
+            match error.is_retriable() {
+                true => tracing::warn!(%topic, partition = number, %error, "reading is held up"),
+                false => {
+                    let place = format!("topic {topic} partition {number}");
+                    self.failed = Some(error.while_doing(place));
+                }
+            }
+        }
+    }
+
+    fn truncated(&self, partition: &TopicPartition, position: i64) -> KafkaError {
+        let (topic, number) = (&*partition.topic, partition.partition);
+        let handle = self.raw.handle();
+        let ask = |spec| {
+            let found =
+                handle.list_offsets(&[(topic, number)], spec, Isolation::Uncommitted, ANSWER);
+            found
+                .ok()
+                .and_then(|all| all.first().map(|found| found.2))
+                .unwrap_or(-1)
+        };
+        let kind = ErrorKind::Truncated {
+            topic: topic.to_owned(),
+            partition: number,
+            position,
+            first: ask(OffsetSpec::First),
+            end: ask(OffsetSpec::End),
+        };
+        let text = format!("topic {topic} partition {number}: offset {position} cannot be read");
+        KafkaError::new(kind, text)
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.held.retain(|message| {
+            !partitions
+                .iter()
+                .any(|tp| tp.partition == message.partition() && *tp.topic == *message.topic())
+        });
+        for partition in partitions {
+            self.ends.remove(partition);
+        }
+    }
+}
+
+fn append(batch: &mut Batch, topic: u32, message: &Message) {
+    let mut part = |bytes: Option<&[u8]>| match bytes {
+        None => Span::NULL,
+        Some(bytes) => {
+            let mark = batch.mark();
+            batch.buffer().extend_from_slice(bytes);
+            batch.span(mark)
+        }
+    };
+    let (key, value) = (part(message.key()), part(message.value()));
+    let mark = batch.mark();
+    let headers = match message.append_headers(batch.buffer()) {
+        true => batch.span(mark),
+        false => Span::NULL,
+    };
+    batch.push(Record {
+        topic,
+        partition: Partition::Fixed(message.partition()),
+        offset: message.offset(),
+        timestamp: message.timestamp(),
+        key,
+        value,
+        headers,
+    });
+}
+
+fn start_list(partitions: &[(TopicPartition, StartAt)]) -> Result<PartitionList> {
+    PartitionList::new(partitions.iter().map(|(tp, start)| {
+        let offset = match start {
+            StartAt::Beginning => BEGINNING,
+            StartAt::Offset(offset) => *offset,
+        };
+        (&*tp.topic, tp.partition, offset)
+    }))
+}
+
+fn plain_list(partitions: &[TopicPartition]) -> Result<PartitionList> {
+    PartitionList::new(partitions.iter().map(|tp| (&*tp.topic, tp.partition, 0)))
+}
+
+/// Adds what every consumer of ours needs to the settings.
+fn settings(config: &ClientConfig) -> ClientConfig {
+    config
+        .clone()
+        .or("group.id", "walbridge")
+        .with("enable.auto.commit", "false")
+        .with("enable.auto.offset.store", "false")
+        .with("auto.offset.reset", "error")
+        .with("enable.partition.eof", "true")
+        .with("allow.auto.create.topics", "false")
+        // The only place where librdkafka tells that a topic has got another id is this debug line.
+        .or("debug", "metadata")
+        .or("isolation.level", "read_committed")
+        .or("fetch.min.bytes", "1")
+        // A partition that is resumed waits for the running fetch of the others to end.
+        .or("fetch.wait.max.ms", "50")
+        .or("fetch.queue.backoff.ms", "5")
+        .or("fetch.error.backoff.ms", "100")
+        .or("fetch.max.bytes", "8388608")
+        .or("queued.max.messages.kbytes", "16384")
+        .or("queued.min.messages", "100000")
+        .or("check.crcs", "true")
+        .or("reconnect.backoff.max.ms", "1000")
+        .or("socket.keepalive.enable", "true")
+        .or("topic.metadata.refresh.interval.ms", "30000")
+}

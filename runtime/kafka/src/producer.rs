@@ -1,0 +1,396 @@
+//! Writing batches in transactions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use walbridge_connector_api::{Batch, Headers, Partition, Record, StopToken};
+
+use crate::client_config::ClientConfig;
+use crate::error::{ErrorKind, KafkaError, Result};
+use crate::partitioner::partition_for_key;
+use crate::raw::{Handle, Outgoing, RawProducer};
+use crate::watchdog::{Hung, Watchdog};
+
+/// How long one call into librdkafka may take; calls that take longer are resumed.
+const SLICE: Duration = Duration::from_secs(1);
+/// How long a call may overrun its limit before it counts as hanging.
+const HANG: Duration = Duration::from_secs(60);
+/// How long a commit may still go on once the task is told to stop.
+const GRACE: Duration = Duration::from_secs(3);
+/// How old the known number of partitions may be.
+const PARTITIONS_AGE: Duration = Duration::from_secs(60);
+/// How many records go to librdkafka in one call.
+const AT_ONCE: usize = 1024;
+
+/// Writes batches in Kafka transactions, one writer per transactional id.
+///
+/// All calls block; a full queue makes [`send`](Self::send) wait. After an error of the kinds
+/// [`Fatal`](ErrorKind::Fatal), [`Fenced`](ErrorKind::Fenced) or [`Hung`](ErrorKind::Hung) only a new
+/// producer helps; after [`Abortable`](ErrorKind::Abortable) [`abort`](Self::abort) does.
+#[derive(Debug)]
+pub struct TransactionalProducer {
+    raw: RawProducer,
+    watchdog: Watchdog,
+    stop: StopToken,
+    id: String,
+    budget: usize,
+    counts: HashMap<usize, (i32, Instant)>,
+    turn: u32,
+    open: bool,
+    sent: u64,
+}
+
+impl TransactionalProducer {
+    /// Creates a producer; nothing is asked of the cluster yet.
+    ///
+    /// # Errors
+    /// If the settings make no sense.
+    pub fn new(config: &ClientConfig, transactional_id: &str, stop: StopToken) -> Result<Self> {
+        let config = settings(config).with("transactional.id", transactional_id);
+        let kbytes = config
+            .get("queue.buffering.max.kbytes")
+            .and_then(|v| v.parse().ok());
+        let budget = kbytes.unwrap_or(32 * 1024_usize) * 1024;
+        // The budget is kept here, exactly; librdkafka's own limits only guard against a mistake.
+        let config = config
+            .with(
+                "queue.buffering.max.kbytes",
+                (budget / 1024 * 2).max(1024).to_string(),
+            )
+            .with("queue.buffering.max.messages", "0");
+        let watchdog = Watchdog::new(transactional_id)
+            .map_err(|error| KafkaError::new(ErrorKind::Fatal, format!("no thread: {error}")))?;
+        Ok(Self {
+            raw: RawProducer::new(&config)?,
+            watchdog,
+            stop,
+            id: transactional_id.to_owned(),
+            budget,
+            counts: HashMap::new(),
+            turn: 0,
+            open: false,
+            sent: 0,
+        })
+    }
+
+    /// Takes over the transactional id: older producers are fenced, what they left open is aborted.
+    ///
+    /// # Errors
+    /// If the cluster refuses; while it is out of reach this waits until told to stop.
+    pub fn init(&mut self) -> Result<()> {
+        let doing = format!("taking over transactional id {}", self.id);
+        self.resumable(&doing, |handle| handle.init_transactions(SLICE))
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// If the producer is not in a state to do so.
+    pub fn begin(&mut self) -> Result<()> {
+        self.raw.handle().shared().clear_failure();
+        self.raw.handle().begin_transaction()?;
+        self.sent = self.raw.handle().shared().delivered.load(Ordering::Relaxed);
+        self.open = true;
+        Ok(())
+    }
+
+    /// Returns whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        self.open
+    }
+
+    /// Hands over all records of a batch, in order; waits while the queue is full.
+    ///
+    /// # Errors
+    /// If a record cannot be written; the transaction must be aborted then.
+    pub fn send(&mut self, batch: &Batch) -> Result<()> {
+        self.turn = self.turn.wrapping_add(1);
+        let topics = batch
+            .topics()
+            .iter()
+            .map(|topic| self.raw.topic(&topic.name));
+        let topics = topics.collect::<Result<Vec<usize>>>()?;
+        let mut waiting: Vec<Vec<Outgoing<'_>>> = vec![Vec::new(); topics.len()];
+        for record in batch.records() {
+            let index = record.topic as usize;
+            let outgoing = self.outgoing(batch, record, topics[index])?;
+            let plain = record.headers.is_empty() && record.timestamp < 0;
+            if plain {
+                waiting[index].push(outgoing);
+            }
+            // A record that goes by itself must not overtake those that wait for company.
+            if !plain || waiting[index].len() >= AT_ONCE {
+                self.produce(topics[index], &waiting[index])?;
+                waiting[index].clear();
+            }
+            if !plain {
+                self.produce_one(topics[index], &outgoing, &batch.headers(record))?;
+            }
+        }
+        for (topic, records) in topics.iter().zip(&waiting) {
+            self.produce(*topic, records)?;
+        }
+        self.raw.handle().serve(Duration::ZERO);
+        self.check_deliveries()
+    }
+
+    /// Hands over one record without headers.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_one(
+        &mut self,
+        topic: &str,
+        partition: Partition,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<()> {
+        let topic = self.raw.topic(topic)?;
+        let partition = self.partition(topic, partition, key)?;
+        self.produce(
+            topic,
+            &[Outgoing {
+                partition,
+                timestamp: -1,
+                key,
+                value,
+            }],
+        )
+    }
+
+    /// Commits: returns when Kafka has everything that was sent, for good.
+    ///
+    /// # Errors
+    /// If the transaction did not commit, or nobody knows whether it did (`Stopped`, `Fatal`, `Hung`):
+    /// what the next producer of this transactional id reads back is the truth.
+    pub fn commit(&mut self) -> Result<()> {
+        self.resumable("committing a transaction", |handle| {
+            handle.commit_transaction(SLICE)
+        })?;
+        self.open = false;
+        let shared = self.raw.handle().shared();
+        let delivered = shared.delivered.load(Ordering::Relaxed);
+        if let Some(error) = shared.failure() {
+            return Err(KafkaError::new(
+                ErrorKind::Fatal,
+                format!("committed in spite of: {error}"),
+            ));
+        }
+        if delivered != self.sent {
+            let missing = self.sent.abs_diff(delivered);
+            let text = format!("committed while {missing} records are not accounted for");
+            return Err(KafkaError::new(ErrorKind::Fatal, text));
+        }
+        Ok(())
+    }
+
+    /// Aborts: readers at `read_committed` never see what was sent.
+    ///
+    /// # Errors
+    /// If Kafka cannot be told; it finds out by itself after `transaction.timeout.ms`.
+    pub fn abort(&mut self) -> Result<()> {
+        if !self.open {
+            return Ok(());
+        }
+        self.raw.handle().purge();
+        self.resumable("aborting a transaction", |handle| {
+            handle.abort_transaction(SLICE)
+        })?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Runs a call of librdkafka's that takes a time limit and can be resumed until it succeeds.
+    fn resumable(
+        &self,
+        doing: &str,
+        call: impl Fn(&Handle) -> Result<()> + Send + Copy + 'static,
+    ) -> Result<()> {
+        let mut grace: Option<Instant> = None;
+        loop {
+            let begun = Instant::now();
+            let handle = Arc::clone(self.raw.handle());
+            let error = match self.watchdog.run(SLICE + HANG, move || call(&handle)) {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error,
+                Err(Hung) => {
+                    let text = format!("{doing} did not come back; giving up on this producer");
+                    return Err(KafkaError::new(ErrorKind::Hung, text));
+                }
+            };
+            if !error.is_retriable() {
+                return Err(self.reason(error).while_doing(doing));
+            }
+            let trouble = self.raw.handle().shared().trouble();
+            if let Some(why) = trouble.filter(|e| *e.kind() == ErrorKind::Authentication) {
+                return Err(why.while_doing(doing));
+            }
+            if self.stop.is_stopped() && grace.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+                return Err(KafkaError::new(
+                    ErrorKind::Stopped,
+                    format!("{doing}: {error}"),
+                ));
+            }
+            if begun.elapsed() < SLICE / 2 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    /// Prefers the reason why a record was not delivered to the bare news that one was not.
+    fn reason(&self, error: KafkaError) -> KafkaError {
+        if !matches!(error.kind(), ErrorKind::Abortable | ErrorKind::Other) {
+            return error;
+        }
+        match self.check_deliveries() {
+            Err(failure) => failure,
+            Ok(()) => error,
+        }
+    }
+
+    fn check_deliveries(&self) -> Result<()> {
+        let Some(error) = self.raw.handle().shared().failure() else {
+            return Ok(());
+        };
+        Err(match error.kind() {
+            ErrorKind::Fenced
+            | ErrorKind::TooLarge
+            | ErrorKind::Authorization
+            | ErrorKind::Refused
+            | ErrorKind::UnknownTopic => error,
+            _ => KafkaError::new(ErrorKind::Abortable, error.to_string()),
+        })
+    }
+
+    fn outgoing<'a>(
+        &mut self,
+        batch: &'a Batch,
+        record: &Record,
+        topic: usize,
+    ) -> Result<Outgoing<'a>> {
+        let key = batch.bytes(record.key);
+        let partition = self.partition(topic, record.partition, key)?;
+        let (timestamp, value) = (record.timestamp, batch.bytes(record.value));
+        Ok(Outgoing {
+            partition,
+            timestamp,
+            key,
+            value,
+        })
+    }
+
+    fn partition(&mut self, topic: usize, to: Partition, key: Option<&[u8]>) -> Result<i32> {
+        let known = self
+            .counts
+            .get(&topic)
+            .filter(|(_, at)| at.elapsed() < PARTITIONS_AGE);
+        let count = match (known, to) {
+            (Some((count, _)), Partition::Fixed(p)) if p < *count => *count,
+            (Some((count, _)), Partition::ByKey) => *count,
+            _ => self.count_partitions(topic)?,
+        };
+        match (to, key) {
+            (Partition::Fixed(partition), _) if partition >= count => Err(KafkaError::new(
+                ErrorKind::Abortable,
+                format!("there is no partition {partition}: the topic has {count}"),
+            )),
+            (Partition::Fixed(partition), _) => Ok(partition),
+            (Partition::ByKey, Some(key)) => Ok(partition_for_key(key, count)),
+            // The same for a whole batch, as the Java client does, so that requests stay large.
+            (Partition::ByKey, None) => {
+                Ok((self.turn % count.max(1).cast_unsigned()).cast_signed())
+            }
+        }
+    }
+
+    fn count_partitions(&mut self, topic: usize) -> Result<i32> {
+        loop {
+            match self.raw.partitions(topic, Duration::from_secs(5)) {
+                Ok(count) => {
+                    self.counts.insert(topic, (count, Instant::now()));
+                    return Ok(count);
+                }
+                Err(error) if error.is_retriable() && !self.stop.is_stopped() => {
+                    self.raw.handle().serve(Duration::from_millis(50));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn produce(&mut self, topic: usize, records: &[Outgoing<'_>]) -> Result<()> {
+        let mut rest = records;
+        while !rest.is_empty() {
+            // As many as there is room for; one at least, however large.
+            let mut cost = rest[0].cost();
+            let mut most = 1;
+            while most < rest.len() && cost + rest[most].cost() <= self.budget / 4 {
+                cost += rest[most].cost();
+                most += 1;
+            }
+            self.wait_for_room(cost)?;
+            let taken = self.raw.produce(topic, &rest[..most])?;
+            self.sent += taken as u64;
+            rest = &rest[taken..];
+        }
+        Ok(())
+    }
+
+    fn produce_one(
+        &mut self,
+        topic: usize,
+        record: &Outgoing<'_>,
+        headers: &Headers<'_>,
+    ) -> Result<()> {
+        loop {
+            self.wait_for_room(record.cost())?;
+            if self.raw.produce_one(topic, record, headers.clone())? {
+                self.sent += 1;
+                return Ok(());
+            }
+            self.raw.handle().serve(Duration::from_millis(10));
+        }
+    }
+
+    fn wait_for_room(&self, cost: usize) -> Result<()> {
+        let shared = self.raw.handle().shared();
+        loop {
+            let used = shared.in_flight.load(Ordering::Relaxed);
+            if used == 0 || used + cost <= self.budget {
+                return Ok(());
+            }
+            self.raw.handle().serve(Duration::from_millis(100));
+            self.check_deliveries()?;
+            if self.stop.is_stopped() {
+                let text = "stopped while waiting for Kafka to take records";
+                return Err(KafkaError::new(ErrorKind::Stopped, text));
+            }
+        }
+    }
+}
+
+impl Drop for TransactionalProducer {
+    fn drop(&mut self) {
+        // What was not committed must not hold up the end of the client.
+        self.raw.handle().purge();
+    }
+}
+
+/// Adds what every producer of ours needs to the settings.
+fn settings(config: &ClientConfig) -> ClientConfig {
+    config
+        .clone()
+        .with("enable.idempotence", "true")
+        .or("transaction.timeout.ms", "900000")
+        .or("linger.ms", "2")
+        .or("compression.type", "lz4")
+        .or("batch.size", "524288")
+        .or("queue.buffering.max.kbytes", "32768")
+        .or("message.max.bytes", "67108864")
+        .or("max.in.flight.requests.per.connection", "5")
+        .or("reconnect.backoff.max.ms", "1000")
+        .or("socket.keepalive.enable", "true")
+        .or("topic.metadata.refresh.interval.ms", "30000")
+}

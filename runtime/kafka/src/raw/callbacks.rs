@@ -1,0 +1,113 @@
+//! What librdkafka calls back into.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use rdkafka_sys::bindings as sys;
+use rdkafka_sys::bindings::rd_kafka_resp_err_t as Code;
+
+use super::fault;
+use super::state::Shared;
+use super::text::from_c;
+
+/// Sets the callbacks of a client's configuration.
+///
+/// # Safety
+/// `conf` must be a live configuration, and its opaque pointer must point to a [`Shared`] that
+/// outlives the client made of it.
+pub(super) unsafe fn install(conf: *mut sys::rd_kafka_conf_t, producer: bool) {
+    // SAFETY: the configuration is live, the functions have the types that it wants.
+    unsafe {
+        sys::rd_kafka_conf_set_log_cb(conf, Some(log));
+        sys::rd_kafka_conf_set_error_cb(conf, Some(error));
+        if producer {
+            sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(delivered));
+        }
+    }
+}
+
+unsafe extern "C" fn delivered(
+    _client: *mut sys::rd_kafka_t,
+    message: *const sys::rd_kafka_message_t,
+    opaque: *mut c_void,
+) {
+    // SAFETY: the message lives during the call; the opaque pointer is the client's `Shared`.
+    let (message, shared) = unsafe { (&*message, &*opaque.cast::<Shared>()) };
+    let error = (message.err != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| {
+        // SAFETY: a delivery report of a record that was produced names its topic.
+        let topic = unsafe { from_c(sys::rd_kafka_topic_name(message.rkt)) };
+        let to = format!("a record for topic {topic} partition {}", message.partition);
+        fault::of(message.err, None).while_doing(to)
+    });
+    shared.delivered(message.len + message.key_len, error);
+}
+
+unsafe extern "C" fn error(
+    client: *mut sys::rd_kafka_t,
+    code: c_int,
+    reason: *const c_char,
+    opaque: *mut c_void,
+) {
+    // SAFETY: librdkafka passes a text and the pointer that the client was made with.
+    let (reason, shared) = unsafe { (from_c(reason), &*opaque.cast::<Shared>()) };
+    // SAFETY: the client lives during the call; the code came from librdkafka, whose codes the
+    // bindings of the same version enumerate.
+    let (name, code) = unsafe {
+        (
+            from_c(sys::rd_kafka_name(client)),
+            std::mem::transmute::<c_int, Code>(code),
+        )
+    };
+    tracing::warn!(target: "kafka", client = name, code = fault::name(code), "{reason}");
+    shared.complain(fault::of(code, Some(reason)));
+}
+
+unsafe extern "C" fn log(
+    client: *const sys::rd_kafka_t,
+    level: c_int,
+    facility: *const c_char,
+    text: *const c_char,
+) {
+    // SAFETY: librdkafka passes texts that live during the call.
+    let (facility, text) = unsafe { (from_c(facility), from_c(text)) };
+    if facility == "METADATA" && level >= 7 {
+        // SAFETY: the client lives during the call and was made with a `Shared`.
+        let opaque = unsafe { sys::rd_kafka_opaque(client) };
+        if let (Some((topic, id)), false) = (changed_id(&text), opaque.is_null()) {
+            // SAFETY: the opaque pointer of every client is its `Shared`.
+            unsafe { &*opaque.cast::<Shared>() }.topic_id(topic, id);
+        }
+    }
+    // SAFETY: as above; the name is a text that the client owns.
+    let name = unsafe { from_c(sys::rd_kafka_name(client)) };
+    match level {
+        0..=3 => tracing::error!(target: "kafka", client = name, facility, "{text}"),
+        4 => tracing::warn!(target: "kafka", client = name, facility, "{text}"),
+        5 => tracing::info!(target: "kafka", client = name, facility, "{text}"),
+        6 => tracing::debug!(target: "kafka", client = name, facility, "{text}"),
+        _ => tracing::trace!(target: "kafka", client = name, facility, "{text}"),
+    }
+}
+
+/// Reads "Topic t changed id from X to Y", which librdkafka 2.12 says before it fetches from the new
+/// topic and says nowhere else.
+fn changed_id(line: &str) -> Option<(&str, &str)> {
+    let start = line.find("Topic ")? + "Topic ".len();
+    let (topic, ids) = line[start..].split_once(" changed id from ")?;
+    let (_, id) = ids.split_once(" to ")?;
+    Some((topic, id.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_line_about_a_changed_id() {
+        let line = "[thrd:main]: Topic a.b changed id from AAAAAAAAAAAAAAAAAAAAAA to WpW5u7dRQ_s";
+        assert_eq!(changed_id(line), Some(("a.b", "WpW5u7dRQ_s")));
+        assert_eq!(
+            changed_id("[thrd:main]:   Topic a.b partition 0 Leader 1"),
+            None
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! Calls into librdkafka: the only unsafe code of the project.
+//!
+//! Everything handed out of here is safe to use: pointers are owned by types that free them, bytes are
+//! borrowed for as long as their message lives, and callbacks touch nothing but [`state::Shared`].
+#![allow(unsafe_code)]
+
+mod admin;
+mod callbacks;
+mod consume;
+mod fault;
+mod handle;
+mod list;
+mod offsets;
+mod produce;
+mod state;
+mod text;
+
+pub(crate) use consume::{Message, RawConsumer};
+pub(crate) use handle::Handle;
+pub(crate) use list::PartitionList;
+pub(crate) use offsets::{Isolation, OffsetSpec};
+pub(crate) use produce::{Outgoing, RawProducer};

@@ -1,0 +1,102 @@
+//! What librdkafka's callbacks leave for the threads that use a client.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::{ErrorKind, KafkaError};
+
+/// What the record itself costs in librdkafka's queue besides its bytes.
+pub(crate) const RECORD_OVERHEAD: usize = 160;
+
+/// The state one client shares with its callbacks.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Bytes handed to librdkafka and not yet reported on.
+    pub(crate) in_flight: AtomicUsize,
+    /// Records that Kafka has taken.
+    pub(crate) delivered: AtomicU64,
+    failure: Mutex<Option<KafkaError>>,
+    trouble: Mutex<Option<KafkaError>>,
+    ids: Mutex<HashMap<String, String>>,
+    recreated: Mutex<Option<KafkaError>>,
+    is_recreated: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What is inside is whole at every instant: a panic elsewhere does not spoil it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Notes that a record was delivered, or why not: the first reason is kept.
+    pub(super) fn delivered(&self, bytes: usize, error: Option<KafkaError>) {
+        self.in_flight
+            .fetch_sub(bytes + RECORD_OVERHEAD, Ordering::Relaxed);
+        match error {
+            None => drop(self.delivered.fetch_add(1, Ordering::Relaxed)),
+            Some(error) => drop(lock(&self.failure).get_or_insert(error)),
+        }
+    }
+
+    /// Returns the first reason why a record was not delivered.
+    pub(crate) fn failure(&self) -> Option<KafkaError> {
+        lock(&self.failure).clone()
+    }
+
+    /// Forgets about failed deliveries: their transaction is over.
+    pub(crate) fn clear_failure(&self) {
+        *lock(&self.failure) = None;
+    }
+
+    /// Notes what the client last complained about.
+    pub(super) fn complain(&self, error: KafkaError) {
+        let mut trouble = lock(&self.trouble);
+        // "All brokers are down" follows on every refused login and says less.
+        let telling = |e: &KafkaError| *e.kind() == ErrorKind::Authentication;
+        if !trouble.as_ref().is_some_and(telling) || telling(&error) {
+            *trouble = Some(error);
+        }
+    }
+
+    /// Returns what the client last complained about: why a call may have run out of time.
+    pub(crate) fn trouble(&self) -> Option<KafkaError> {
+        lock(&self.trouble).take()
+    }
+
+    /// Makes an error about running out of time, with what the client said about the reason.
+    pub(crate) fn timed_out(&self, doing: &str) -> KafkaError {
+        match self.trouble() {
+            Some(why) => why.while_doing(format!("{doing} timed out")),
+            None => KafkaError::new(ErrorKind::Retriable, format!("{doing} timed out")),
+        }
+    }
+
+    /// Notes the id under which the client sees a topic from now on.
+    pub(super) fn topic_id(&self, topic: &str, now: &str) {
+        let was = lock(&self.ids).insert(topic.to_owned(), now.to_owned());
+        if let Some(was) = was.filter(|was| was != now) {
+            let kind = ErrorKind::Recreated {
+                topic: topic.into(),
+                was,
+                now: now.into(),
+            };
+            let text = format!("topic {topic} was created anew");
+            lock(&self.recreated).get_or_insert(KafkaError::new(kind, text));
+            self.is_recreated.store(true, Ordering::Release);
+        }
+    }
+
+    /// Returns the ids under which the client sees topics.
+    pub(crate) fn topic_ids(&self) -> HashMap<String, String> {
+        lock(&self.ids).clone()
+    }
+
+    /// Returns the error if a topic got another id while this client was reading it.
+    pub(crate) fn recreated(&self) -> Option<KafkaError> {
+        self.is_recreated
+            .load(Ordering::Acquire)
+            .then(|| lock(&self.recreated).clone())
+            .flatten()
+    }
+}
