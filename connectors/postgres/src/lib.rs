@@ -4,14 +4,22 @@
 //!   [`connect::connect`] and [`connect::Session`] for ordinary connections;
 //! * [`stream`]: the raw blocking stream under the replication protocol;
 //! * [`sqlstate`]: from the server's answers to errors with a disposition;
-//! * [`ident`], [`lsn`]: names inside SQL, positions in the write-ahead log.
+//! * [`ident`], [`lsn`]: names inside SQL, positions in the write-ahead log;
+//! * [`types`]: the server's types and the fields that carry them;
+//! * [`encode`], [`decode`]: from the server's values to Avro and back.
 
 pub mod connect;
+pub mod decode;
+pub mod encode;
 pub mod ident;
 pub mod lsn;
+mod print;
 pub mod sqlstate;
 pub mod stream;
 pub mod tls;
+pub mod types;
 mod url;
+mod value;
 
 pub use lsn::Lsn;
+pub use value::{ValueError, Wire};
