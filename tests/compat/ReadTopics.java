@@ -29,7 +29,7 @@ import org.apache.kafka.connect.data.Struct;
  *
  * <p>{@code java -cp JARS ReadTopics.java BOOTSTRAP REGISTRY generic|converter|raw TOPIC...}: {@code generic} decodes by
  * KafkaAvroDeserializer, {@code converter} by Kafka Connect's AvroConverter, {@code raw} decodes by the former and adds the
- * bytes of key and value. A TOPIC that ends in {@code *} is a prefix. Every partition is read at read_committed from its
+ * bytes of key and value. A TOPIC that ends in {@code *} is a prefix, one that begins with {@code !} is left out. Every partition is read at read_committed from its
  * beginning to the end it had at the start.
  *
  * <p>In the output bytes are {@code {"bytes": base64}}, decimals of the converter {@code {"decimal": text}}, and NaN and the
@@ -46,7 +46,10 @@ public final class ReadTopics {
     private ReadTopics(PrintStream out, String registry, String mode) {
         this.out = out;
         this.mode = mode;
-        Map<String, Object> settings = Map.of("schema.registry.url", registry);
+        // Without the logical types a decimal is only bytes, which is what "raw" shows.
+        Map<String, Object> settings = Map.of(
+                "schema.registry.url", registry,
+                "avro.use.logical.type.converters", mode.equals("generic"));
         keys.configure(settings, true);
         values.configure(settings, false);
         keyConverter.configure(settings, true);
@@ -67,7 +70,7 @@ public final class ReadTopics {
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings)) {
             List<TopicPartition> partitions = new ArrayList<>();
             consumer.listTopics().forEach((topic, infos) -> {
-                if (wanted.stream().anyMatch(w -> matches(w, topic))) {
+                if (!wanted.contains("!" + topic) && wanted.stream().anyMatch(w -> matches(w, topic))) {
                     infos.forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
                 }
             });

@@ -43,6 +43,7 @@ insert into key_replica_index (x, a, b, v) values (:base, :base + 1, :base + 2, 
 insert into function_default (id) values (:base + 1);
 insert into function_default_required (id) values (:base + 1);
 insert into numeric_negative_scale (id, n) values (:base + 1, 12345);
+insert into numeric_scale_over_precision (id, n) values (:base + 1, 0.00999);
 insert into type_name (id, n) values (:base + 1, 'nm');
 insert into generated_stored (id, a, z) values (:base + 1, 21, 'z');
 insert into toast (id, small, t, t_required, b, j, x, i)
@@ -53,25 +54,25 @@ insert into wide_mix (id, account, amount, rate, note, reference, attributes, ma
     values (:base + 1, 4711, 99.90, 0.25, 'first', '123e4567-e89b-12d3-a456-426614174000', '{"k": [1, 2]}', '2024-02-29 12:00:00+00', '2024-03-31');
 insert into "s-2"."Odd Table" ("1st", "a.b", "ünï", "Upper", "order") values (:base + 1, 'dot', 'uni', 'up', 'o');
 insert into inventory.customers (id, name) values (:base + 1, 'n');
-insert into numbers_nullable (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 0.00999, 4294967295, '$1,234.56');
-insert into numbers_nullable (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, -0.00001, 0, '-$0.01');
+insert into numbers_nullable (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 4294967295, '$1,234.56');
+insert into numbers_nullable (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, 0, '-$0.01');
 insert into numbers_nullable (id) values (:base + 3);
-insert into numbers_required (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 0.00999, 4294967295, '$1,234.56');
-insert into numbers_required (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, -0.00001, 0, '-$0.01');
-insert into numbers_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 0.00999, 4294967295, '$1,234.56');
-insert into numbers_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, -0.00001, 0, '-$0.01');
+insert into numbers_required (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 4294967295, '$1,234.56');
+insert into numbers_required (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, 0, '-$0.01');
+insert into numbers_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 4294967295, '$1,234.56');
+insert into numbers_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, 0, '-$0.01');
 insert into numbers_default (id) values (:base + 3);
-insert into numbers_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values (:base + 4, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
-insert into numbers_required_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 0.00999, 4294967295, '$1,234.56');
-insert into numbers_required_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, numeric_3_5, oid_, money_) values
-    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, -0.00001, 0, '-$0.01');
+insert into numbers_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values (:base + 4, null, null, null, null, null, null, null, null, null, null, null, null, null);
+insert into numbers_required_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 1, true, 32767, 2147483647, 9223372036854775807, 1.5, 1.7976931348623157e308, 123.4500, 12.3, 42, 1234567890123456789012345678.0123456789, 1e49, 4294967295, '$1,234.56');
+insert into numbers_required_default (id, boolean, smallint, integer, bigint, real, double, numeric_any, numeric_5_2, numeric_5_0, numeric_38_10, numeric_100_50, oid_, money_) values
+    (:base + 2, false, -32768, -2147483648, -9223372036854775808, 'NaN', '-Infinity', -0.00000000000000000001234567890123456789, -999.99, -99999, -1, -1e-50, 0, '-$0.01');
 insert into numbers_required_default (id) values (:base + 3);
 insert into text_nullable (id, varchar_any, varchar_8, char_1, char_4, text_, char_internal, citext_, bytea_, uuid_, json_, jsonb_, xml_, mood_, hstore_, ltree_, tsvector_, isbn_) values
     (:base + 1, 'x', '12345678', 'a', 'ab', E'line\nbreak, "quote", back\\slash', 'c', 'CaSe', '\x00ff10', 'B68A35A7-17AD-35B3-AF2A-AE46EDB4545A', '{ "b":1,  "a": [1,2,{"c":null}] }', '{ "b":1,  "a": [1,2.50,{"c":null}] }', '<a b="c">text</a>', 'sad', '"k1"=>"v1","k2"=>NULL', 'Top.Science.Astronomy', 'a fat cat sat', '978-0-393-04002-9');

@@ -110,6 +110,8 @@ create table function_default_required (
 
 -- One type or shape apiece
 create table numeric_negative_scale (id integer primary key, n numeric(5, -2));
+-- Avro wants scale <= precision; a Python consumer refuses this schema.
+create table numeric_scale_over_precision (id integer primary key, n numeric(3, 5));
 create table type_name (id integer primary key, n name);
 create table generated_stored (id integer primary key, a integer, twice integer generated always as (a * 2) stored, z text);
 create table toast (
@@ -160,7 +162,6 @@ create table numbers_nullable (
     numeric_5_0 numeric(5,0),
     numeric_38_10 numeric(38,10),
     numeric_100_50 numeric(100,50),
-    numeric_3_5 numeric(3,5),
     oid_ oid,
     money_ money
 );
@@ -178,7 +179,6 @@ create table numbers_required (
     numeric_5_0 numeric(5,0) not null,
     numeric_38_10 numeric(38,10) not null,
     numeric_100_50 numeric(100,50) not null,
-    numeric_3_5 numeric(3,5) not null,
     oid_ oid not null,
     money_ money not null
 );
@@ -196,7 +196,6 @@ create table numbers_default (
     numeric_5_0 numeric(5,0) default 7,
     numeric_38_10 numeric(38,10) default 0,
     numeric_100_50 numeric(100,50) default 1,
-    numeric_3_5 numeric(3,5) default 0.00123,
     oid_ oid default 26,
     money_ money default '3.10'
 );
@@ -214,7 +213,6 @@ create table numbers_required_default (
     numeric_5_0 numeric(5,0) default 7 not null,
     numeric_38_10 numeric(38,10) default 0 not null,
     numeric_100_50 numeric(100,50) default 1 not null,
-    numeric_3_5 numeric(3,5) default 0.00123 not null,
     oid_ oid default 26 not null,
     money_ money default '3.10' not null
 );
