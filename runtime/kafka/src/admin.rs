@@ -197,12 +197,17 @@ pub(crate) fn partition_infos(
         let text = format!("topic {missing} does not exist");
         return Err(KafkaError::new(ErrorKind::UnknownTopic, text));
     }
+    let deadline = Instant::now() + wait;
     let ask = |spec| -> Result<HashMap<(String, i32), i64>> {
-        let found = handle.list_offsets(&pairs, spec, isolation, wait)?;
-        Ok(found
-            .into_iter()
-            .map(|(topic, partition, at)| ((topic, partition), at))
-            .collect())
+        loop {
+            // Right after its creation a partition may have no leader that knows of it.
+            match handle.list_offsets(&pairs, spec, isolation, wait) {
+                Err(error) if error.is_retriable() && Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                other => return Ok(other?.into_iter().map(|(t, p, at)| ((t, p), at)).collect()),
+            }
+        }
     };
     let (first, end) = (ask(OffsetSpec::First)?, ask(OffsetSpec::End)?);
     let info = |tp: &TopicPartition| {

@@ -17,6 +17,8 @@ use crate::raw::{Isolation, Message, OffsetSpec, PartitionList, RawConsumer};
 const ANSWER: Duration = Duration::from_secs(10);
 /// How many messages are copied before the byte budget is looked at again.
 const AT_ONCE: usize = 512;
+/// How long a topic must seem to be gone before the cluster is asked about it.
+const GONE: Duration = Duration::from_secs(2);
 /// librdkafka's name for the first offset that can be read.
 const BEGINNING: i64 = -2;
 
@@ -117,6 +119,7 @@ impl Consumer {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
+        self.check_missing()?;
         let deadline = Instant::now() + wait;
         let mut count = 0;
         loop {
@@ -190,6 +193,26 @@ impl Consumer {
             .iter()
             .map(|(tp, offset)| (&*tp.topic, tp.partition, *offset));
         self.raw.commit(&PartitionList::new(list)?)
+    }
+
+    /// Makes sure that a topic is gone before saying so: right after its creation, one broker may know
+    /// of it and another not.
+    fn check_missing(&self) -> Result<()> {
+        let handle = self.raw.handle();
+        let Some(topic) = handle.shared().missing_for(GONE) else {
+            return Ok(());
+        };
+        match handle.describe(&[&topic], ANSWER) {
+            Ok(found) if found.is_empty() => {
+                let text = format!("topic {topic} does not exist any more");
+                Err(KafkaError::new(ErrorKind::UnknownTopic, text))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(topic, %error, "the topic seems to be gone");
+                Ok(())
+            }
+        }
     }
 
     fn outcome(&mut self, count: usize) -> Result<usize> {

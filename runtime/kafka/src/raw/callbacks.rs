@@ -58,7 +58,12 @@ unsafe extern "C" fn error(
         )
     };
     tracing::warn!(target: "kafka", client = name, code = fault::name(code), "{reason}");
-    shared.complain(fault::of(code, Some(reason)));
+    let error = fault::of(code, Some(reason));
+    if code == Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
+        shared.complain_anew(error);
+    } else {
+        shared.complain(error);
+    }
 }
 
 unsafe extern "C" fn log(
@@ -69,12 +74,11 @@ unsafe extern "C" fn log(
 ) {
     // SAFETY: librdkafka passes texts that live during the call.
     let (facility, text) = unsafe { (from_c(facility), from_c(text)) };
-    if facility == "METADATA" && level >= 7 {
-        // SAFETY: the client lives during the call and was made with a `Shared`.
-        let opaque = unsafe { sys::rd_kafka_opaque(client) };
-        if let (Some((topic, id)), false) = (changed_id(&text), opaque.is_null()) {
-            // SAFETY: the opaque pointer of every client is its `Shared`.
-            unsafe { &*opaque.cast::<Shared>() }.topic_id(topic, id);
+    if level >= 7 && matches!(facility.as_str(), "METADATA" | "TOPICPROP") {
+        // SAFETY: the client lives during the call and was made with a `Shared`, to which the opaque
+        // pointer points once it is set.
+        if let Some(shared) = unsafe { sys::rd_kafka_opaque(client).cast::<Shared>().as_ref() } {
+            note(shared, &text);
         }
     }
     // SAFETY: as above; the name is a text that the client owns.
@@ -88,8 +92,23 @@ unsafe extern "C" fn log(
     }
 }
 
-/// Reads "Topic t changed id from X to Y", which librdkafka 2.12 says before it fetches from the new
-/// topic and says nowhere else.
+/// Takes from debug lines what librdkafka 2.12 says nowhere else: that a topic has another id, said
+/// before anything is fetched from the new topic, and that a topic is gone.
+fn note(shared: &Shared, line: &str) {
+    if let Some((topic, id)) = changed_id(line) {
+        shared.topic_id(topic, id);
+    } else if let Some(topic) = missing(line) {
+        shared.missing(topic);
+    }
+}
+
+fn missing(line: &str) -> Option<&str> {
+    let start = line.find("Topic ")? + "Topic ".len();
+    line[start..]
+        .split_once(" does not exist, allowing ")
+        .map(|(topic, _)| topic)
+}
+
 fn changed_id(line: &str) -> Option<(&str, &str)> {
     let start = line.find("Topic ")? + "Topic ".len();
     let (topic, ids) = line[start..].split_once(" changed id from ")?;
@@ -100,6 +119,13 @@ fn changed_id(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_line_about_a_missing_topic() {
+        let line =
+            "[thrd:main]: Topic a.b does not exist, allowing 29455ms for metadata propagation";
+        assert_eq!(missing(line), Some("a.b"));
+    }
 
     #[test]
     fn reads_the_line_about_a_changed_id() {

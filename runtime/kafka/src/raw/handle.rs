@@ -17,6 +17,7 @@ use crate::error::{ErrorKind, KafkaError, Result};
 #[derive(Debug)]
 pub(crate) struct Handle {
     client: NonNull<sys::rd_kafka_t>,
+    role: Role,
     shared: Arc<Shared>,
 }
 
@@ -54,7 +55,11 @@ impl Handle {
         };
         let client =
             NonNull::new(client).ok_or_else(|| KafkaError::new(ErrorKind::Config, text.text()))?;
-        Ok(Self { client, shared })
+        Ok(Self {
+            client,
+            role,
+            shared,
+        })
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_t {
@@ -67,8 +72,13 @@ impl Handle {
     }
 
     /// Serves callbacks for at most `wait`, returning as soon as any has been served.
+    ///
+    /// Does nothing for a consumer, whose callbacks are served by reading.
     pub(crate) fn serve(&self, wait: Duration) {
-        // SAFETY: the client is live.
+        if self.role == Role::Consumer {
+            return;
+        }
+        // SAFETY: the client is live, and its queue holds no records, which this call could not serve.
         unsafe { sys::rd_kafka_poll(self.as_ptr(), millis(wait)) };
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::{ErrorKind, KafkaError};
 
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     failure: Mutex<Option<KafkaError>>,
     trouble: Mutex<Option<KafkaError>>,
     ids: Mutex<HashMap<String, String>>,
+    missing: Mutex<HashMap<String, Instant>>,
+    is_missing: AtomicBool,
     recreated: Mutex<Option<KafkaError>>,
     is_recreated: AtomicBool,
 }
@@ -51,12 +54,12 @@ impl Shared {
 
     /// Notes what the client last complained about.
     pub(super) fn complain(&self, error: KafkaError) {
-        let mut trouble = lock(&self.trouble);
-        // "All brokers are down" follows on every refused login and says less.
-        let telling = |e: &KafkaError| *e.kind() == ErrorKind::Authentication;
-        if !trouble.as_ref().is_some_and(telling) || telling(&error) {
-            *trouble = Some(error);
-        }
+        *lock(&self.trouble) = Some(error);
+    }
+
+    /// Notes a complaint that says less than any that came before it.
+    pub(super) fn complain_anew(&self, error: KafkaError) {
+        lock(&self.trouble).get_or_insert(error);
     }
 
     /// Returns what the client last complained about: why a call may have run out of time.
@@ -85,6 +88,31 @@ impl Shared {
             lock(&self.recreated).get_or_insert(KafkaError::new(kind, text));
             self.is_recreated.store(true, Ordering::Release);
         }
+    }
+
+    /// Notes that a topic that is being read seems to be gone.
+    pub(super) fn missing(&self, topic: &str) {
+        lock(&self.missing)
+            .entry(topic.to_owned())
+            .or_insert_with(Instant::now);
+        self.is_missing.store(true, Ordering::Release);
+    }
+
+    /// Returns and forgets a topic that has seemed to be gone for `long`; whoever asks must make sure.
+    pub(crate) fn missing_for(&self, long: Duration) -> Option<String> {
+        if !self.is_missing.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut missing = lock(&self.missing);
+        let topic = missing
+            .iter()
+            .find(|(_, since)| since.elapsed() >= long)?
+            .0
+            .clone();
+        missing.remove(&topic);
+        self.is_missing
+            .store(!missing.is_empty(), Ordering::Release);
+        Some(topic)
     }
 
     /// Returns the ids under which the client sees topics.

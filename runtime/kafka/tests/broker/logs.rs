@@ -1,0 +1,125 @@
+//! Compacted logs: what was committed before the call is read, whatever follows it.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use walbridge_connector_api::{Partition, StopToken, TopicSpec};
+use walbridge_kafka::{CompactedLog, ErrorKind, LogRecord};
+
+use crate::site::*;
+
+const WAIT: Duration = Duration::from_secs(20);
+
+fn open(name: &str, partitions: i32) -> CompactedLog {
+    let spec = TopicSpec {
+        name: name.into(),
+        partitions: Some(partitions),
+        ..TopicSpec::default()
+    };
+    CompactedLog::open(
+        &config(),
+        &spec,
+        "offset.storage.topic",
+        "source connector offsets",
+        &StopToken::new(),
+    )
+    .unwrap()
+}
+
+fn rest(log: &mut CompactedLog) -> Vec<LogRecord> {
+    let mut all = Vec::new();
+    log.read_to_end(WAIT, &mut |record| all.push(record))
+        .unwrap();
+    all
+}
+
+#[test]
+fn reads_to_the_end_past_markers_and_aborted_records() {
+    let topic = name("log");
+    let mut log = open(&topic, 5);
+    assert_eq!(rest(&mut log), []);
+    let mut producer = producer(&topic);
+    producer.begin().unwrap();
+    for i in 0..20 {
+        producer
+            .send_one(
+                &topic,
+                Partition::ByKey,
+                Some(format!("k{i}").as_bytes()),
+                Some(b"v"),
+            )
+            .unwrap();
+    }
+    producer.commit().unwrap();
+    producer.begin().unwrap();
+    producer
+        .send_one(&topic, Partition::ByKey, Some(b"k1"), Some(b"aborted"))
+        .unwrap();
+    producer.abort().unwrap();
+    let read = rest(&mut log);
+    assert_eq!(read.len(), 20);
+    assert!(read.iter().all(|r| r.value.as_deref() == Some(b"v")));
+    log.put(b"k1", None).unwrap();
+    let read = rest(&mut log);
+    assert_eq!(read.len(), 1);
+    assert_eq!(
+        (read[0].key.as_slice(), &read[0].value),
+        (&b"k1"[..], &None)
+    );
+    // Another reader sees the same from the start, also while a transaction is open.
+    producer.begin().unwrap();
+    producer
+        .send_one(&topic, Partition::ByKey, Some(b"open"), Some(b"open"))
+        .unwrap();
+    let read = rest(&mut open(&topic, 5));
+    assert!(
+        read.len() >= 20 && read.iter().all(|r| r.key != b"open"),
+        "{}",
+        read.len()
+    );
+    producer.abort().unwrap();
+}
+
+#[test]
+fn a_follower_hands_over_and_waits_for_the_end() {
+    let topic = name("follow");
+    let mut log = open(&topic, 1);
+    log.put(b"before", Some(b"1")).unwrap();
+    assert_eq!(rest(&mut log).len(), 1);
+    let (tell, told) = mpsc::channel();
+    let follower = log
+        .follow(move |record| drop(tell.send(record.unwrap())))
+        .unwrap();
+    for i in 0..10 {
+        follower
+            .put(b"key", Some(format!("{i}").as_bytes()))
+            .unwrap();
+        follower.read_to_end(WAIT).unwrap();
+        let record = told
+            .try_recv()
+            .expect("handed over before the end was reached");
+        assert_eq!(record.value, Some(format!("{i}").into_bytes()));
+    }
+    drop(follower);
+    assert!(told.try_recv().is_err());
+}
+
+#[test]
+fn a_topic_that_is_not_compacted_is_refused_in_connects_words() {
+    let spec = topic("plain", 1);
+    let error = CompactedLog::open(
+        &config(),
+        &spec,
+        "config.storage.topic",
+        "connector configurations",
+        &StopToken::new(),
+    )
+    .unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Refused);
+    let text = error.to_string();
+    assert!(text.contains("supplied via the 'config.storage.topic' property is required to have 'cleanup.policy=compact'"), "{text}");
+    assert!(
+        text.contains("found the topic currently has 'cleanup.policy=delete'"),
+        "{text}"
+    );
+}
