@@ -1,0 +1,196 @@
+//! Every key of the worker file, in one table that feeds validation and documentation.
+
+use walbridge_connector_api::{ConfigDef, ConfigKey, Importance, Kind};
+
+use Kind::{Boolean, Int, List, Long, String as Text};
+
+/// Prefixes under which client settings for Kafka pass through, by their Java names.
+pub(super) const CLIENT_PREFIXES: [&str; 3] = ["security.", "sasl.", "ssl."];
+
+/// Prefixes for settings of one kind of client only.
+pub(super) const ROLE_PREFIXES: [&str; 3] = ["producer.", "consumer.", "admin."];
+
+/// Returns the definition of every key that a worker file may hold.
+pub fn worker_keys() -> ConfigDef {
+    let mut keys = group_keys();
+    keys.extend(storage_keys());
+    keys.extend(rest_keys());
+    keys.extend(task_keys());
+    keys.extend(log_keys());
+    ConfigDef::new(keys)
+        .passing(&CLIENT_PREFIXES)
+        .passing(&ROLE_PREFIXES)
+}
+
+fn group_keys() -> Vec<ConfigKey> {
+    vec![
+        ConfigKey::new(
+            "group.id",
+            Text,
+            "Names the worker group; also the first part of every transactional id, so two groups \
+             on one Kafka must not share it.",
+        )
+        .required()
+        .group("Group"),
+        ConfigKey::new(
+            "bootstrap.servers",
+            List,
+            "host:port pairs of the Kafka that this worker writes to and keeps its state in.",
+        )
+        .required()
+        .group("Group"),
+    ]
+}
+
+fn storage_keys() -> Vec<ConfigKey> {
+    const GROUP: &str = "State in Kafka";
+    let topic = |name, doc| ConfigKey::new(name, Text, doc).required().group(GROUP);
+    let factor = |name| {
+        ConfigKey::new(
+            name,
+            Int,
+            "Replication factor if the topic has to be created; -1 takes the broker's default.",
+        )
+        .default("3")
+        .min(-1)
+        .group(GROUP)
+    };
+    let partitions = |name, default| {
+        ConfigKey::new(name, Int, "Partitions if the topic has to be created.")
+            .default(default)
+            .min(1)
+            .group(GROUP)
+    };
+    vec![
+        topic(
+            "config.storage.topic",
+            "Compacted topic of the connectors' configurations.",
+        ),
+        factor("config.storage.replication.factor"),
+        topic(
+            "offset.storage.topic",
+            "Compacted topic of the sources' positions.",
+        ),
+        factor("offset.storage.replication.factor"),
+        partitions("offset.storage.partitions", "25"),
+        topic(
+            "status.storage.topic",
+            "Compacted topic of connector and task states.",
+        ),
+        factor("status.storage.replication.factor"),
+        partitions("status.storage.partitions", "5"),
+    ]
+}
+
+fn rest_keys() -> Vec<ConfigKey> {
+    const GROUP: &str = "REST";
+    vec![
+        ConfigKey::new(
+            "listeners",
+            List,
+            "Where the REST API listens, as http://host:port; an empty host means every interface.",
+        )
+        .default("http://127.0.0.1:8083")
+        .group(GROUP),
+        ConfigKey::new(
+            "rest.advertised.host.name",
+            Text,
+            "Host that other workers and people reach this worker under; the listener's host if unset.",
+        )
+        .group(GROUP),
+        ConfigKey::new(
+            "rest.advertised.port",
+            Int,
+            "Port that goes with rest.advertised.host.name; the listener's port if unset.",
+        )
+        .min(1)
+        .group(GROUP),
+    ]
+}
+
+fn task_keys() -> Vec<ConfigKey> {
+    const GROUP: &str = "Tasks";
+    let key = |name, kind, doc, default| {
+        ConfigKey::new(name, kind, doc)
+            .default(default)
+            .group(GROUP)
+            .importance(Importance::Low)
+    };
+    vec![
+        key(
+            "task.shutdown.graceful.timeout.ms",
+            Long,
+            "How long all tasks together may take to end; what is left then is cut off, and nothing is lost.",
+            "4000",
+        )
+        .min(0),
+        key("topic.creation.enable", Boolean, "Whether source topics may be created.", "true"),
+        key(
+            "topic.creation.default.partitions",
+            Int,
+            "Partitions of a created topic; -1 takes the broker's default. A connector may set its own.",
+            "-1",
+        )
+        .min(-1),
+        key(
+            "topic.creation.default.replication.factor",
+            Int,
+            "Replication factor of a created topic; -1 takes the broker's default. A connector may set its own.",
+            "-1",
+        )
+        .min(-1),
+        key(
+            "transaction.max.bytes",
+            Long,
+            "Ends a Kafka transaction of a source at the first boundary after so many bytes.",
+            "16777216",
+        )
+        .min(1024),
+        key(
+            "transaction.max.ms",
+            Long,
+            "Ends a Kafka transaction of a source at the first boundary after so many milliseconds; \
+             with nothing more to read it ends at once.",
+            "150",
+        )
+        .min(1),
+        key(
+            "transaction.timeout.ms",
+            Long,
+            "How long one Kafka transaction may stay open, so how long the largest source \
+             transaction may take; the brokers' transaction.max.timeout.ms must allow it.",
+            "900000",
+        )
+        .min(1000),
+        key(
+            "errors.restart.backoff.ms",
+            Long,
+            "First pause before a task starts again after something was out of reach; it doubles each time.",
+            "250",
+        )
+        .min(1),
+        key(
+            "errors.restart.backoff.max.ms",
+            Long,
+            "Longest pause before a task starts again.",
+            "10000",
+        )
+        .min(1),
+    ]
+}
+
+fn log_keys() -> Vec<ConfigKey> {
+    vec![
+        ConfigKey::new("log.format", Text, "How log lines look.")
+            .default("text")
+            .allowed(&["text", "json"])
+            .group("Log"),
+        ConfigKey::new(
+            "log.level",
+            Text,
+            "Level, or directives such as info,walbridge=debug.",
+        )
+        .default("info")
+        .group("Log"),
+    ]
+}

@@ -1,0 +1,15 @@
+//! The worker's configuration: defaults, then a TOML file, then the environment.
+//!
+//! What is read is raw text with its origin; [`WorkerConfig::load`] turns it into a checked value or
+//! into every mistake at once. Nothing else in the program sees the raw form.
+
+mod keys;
+mod listener;
+mod problem;
+mod raw;
+mod worker;
+
+pub use keys::worker_keys;
+pub use listener::Listener;
+pub use problem::{Origin, Problem, Problems};
+pub use worker::{ClientSettings, StorageTopic, TaskLimits, WorkerConfig};

@@ -1,0 +1,254 @@
+//! The checked configuration of a worker.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use walbridge_connector_api::Settings;
+
+use super::keys::{CLIENT_PREFIXES, ROLE_PREFIXES, worker_keys};
+use super::raw::{self, Raw};
+use super::{Listener, Origin, Problem, Problems};
+use crate::secrets::Resolver;
+
+/// A topic that holds the worker's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageTopic {
+    /// The topic's name.
+    pub name: String,
+    /// Partitions if it has to be created.
+    pub partitions: i32,
+    /// Replication factor if it has to be created; -1 takes the broker's default.
+    pub replication_factor: i32,
+}
+
+/// What bounds the tasks.
+#[derive(Debug, Clone)]
+pub struct TaskLimits {
+    /// How long tasks may take to end.
+    pub shutdown: Duration,
+    /// Bytes after which a Kafka transaction ends at the next boundary.
+    pub transaction_bytes: usize,
+    /// Time after which a Kafka transaction ends at the next boundary.
+    pub transaction_time: Duration,
+    /// How long the brokers keep a transaction open.
+    pub transaction_timeout: Duration,
+    /// First pause before a task starts again.
+    pub backoff: Duration,
+    /// Longest pause before a task starts again.
+    pub backoff_max: Duration,
+    /// Whether topics may be created.
+    pub create_topics: bool,
+    /// Partitions of a created topic; -1 for the broker's default.
+    pub topic_partitions: i32,
+    /// Replication factor of a created topic; -1 for the broker's default.
+    pub topic_replication_factor: i32,
+}
+
+/// Client settings for Kafka by their Java names; values are never shown.
+#[derive(Debug, Clone, Default)]
+pub struct ClientSettings(BTreeMap<String, SecretString>);
+
+impl ClientSettings {
+    /// Returns the plain values, to hand to a Kafka client.
+    pub fn expose(&self) -> BTreeMap<String, String> {
+        self.0
+            .iter()
+            .map(|(k, v)| (k.clone(), v.expose_secret().to_owned()))
+            .collect()
+    }
+}
+
+/// The checked configuration of a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// The worker group's id.
+    pub group: String,
+    /// Where connector configurations are.
+    pub config_topic: StorageTopic,
+    /// Where source positions are.
+    pub offset_topic: StorageTopic,
+    /// Where connector and task states are.
+    pub status_topic: StorageTopic,
+    /// Where REST listens.
+    pub listeners: Vec<Listener>,
+    /// The host this worker is known under, if not the listener's.
+    pub advertised_host: Option<String>,
+    /// The port this worker is known under, if not the listener's.
+    pub advertised_port: Option<u16>,
+    /// What bounds the tasks.
+    pub limits: TaskLimits,
+    /// Whether log lines are JSON.
+    pub json_logs: bool,
+    /// The log's level or directives.
+    pub log_level: String,
+    clients: ClientSettings,
+    roles: BTreeMap<&'static str, ClientSettings>,
+}
+
+impl WorkerConfig {
+    /// Reads and checks a worker file with the environment laid over it.
+    ///
+    /// # Errors
+    /// Every mistake at once, each with its file or variable and its key.
+    pub fn load(path: &Path, env: &BTreeMap<String, String>) -> Result<Self, Problems> {
+        let raw = raw::read(path, env)?;
+        let vars = env.clone();
+        let resolver = Resolver::with_env(move |name| vars.get(name).cloned());
+        check(&raw, &resolver, path)
+    }
+
+    /// Returns the names of the topics that hold the worker's state.
+    pub fn own_topics(&self) -> Vec<String> {
+        [&self.config_topic, &self.offset_topic, &self.status_topic]
+            .map(|topic| topic.name.clone())
+            .into()
+    }
+
+    /// Returns the settings of one kind of client: `producer`, `consumer` or `admin`.
+    pub fn client(&self, role: &str) -> ClientSettings {
+        let mut all = self.clients.clone();
+        if let Some(own) = self.roles.get(role) {
+            all.0.extend(own.0.clone());
+        }
+        all
+    }
+}
+
+fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Problems> {
+    let file = Origin::File(path.display().to_string());
+    let origin = |key: &str| {
+        raw.get(key)
+            .map_or_else(|| file.clone(), |(_, origin)| origin.clone())
+    };
+    let mut problems = Vec::new();
+    let mut problem = |key: &str, message: String| {
+        problems.push(Problem {
+            origin: origin(key),
+            key: key.to_owned(),
+            message,
+        });
+    };
+    let mut values = BTreeMap::new();
+    for (key, (value, _)) in raw {
+        match resolver.resolve(value) {
+            Ok(value) => drop(values.insert(key.clone(), value)),
+            Err(error) => {
+                // Stands in for the value, so that the key does not count as missing too.
+                values.insert(key.clone(), String::new());
+                problem(key, error.to_string());
+            }
+        }
+    }
+    let def = worker_keys();
+    for found in def.check(&values) {
+        let unresolved = raw.get(&found.key).is_some_and(|(v, _)| !v.is_empty())
+            && values.get(&found.key).is_some_and(String::is_empty);
+        if !unresolved {
+            problem(&found.key, found.message);
+        }
+    }
+    let settings = def.settings(&values);
+    let mut listeners = Vec::new();
+    for text in settings.list("listeners") {
+        match Listener::parse(text) {
+            Ok(listener) => listeners.push(listener),
+            Err(message) => problem("listeners", message),
+        }
+    }
+    for (a, b) in [
+        ("config.storage.topic", "offset.storage.topic"),
+        ("config.storage.topic", "status.storage.topic"),
+        ("offset.storage.topic", "status.storage.topic"),
+    ] {
+        if let (Some(one), Some(two)) = (settings.optional(a), settings.optional(b))
+            && one == two
+        {
+            problem(b, format!("must name another topic than {a}"));
+        }
+    }
+    for (key, message) in client_problems(&values) {
+        problem(&key, message);
+    }
+    if problems.is_empty() {
+        Ok(valid(&settings, listeners))
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Asks the Kafka layer which pass-through keys it does not know.
+fn client_problems(values: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (key, value) in values {
+        let role = ROLE_PREFIXES
+            .iter()
+            .find_map(|prefix| key.strip_prefix(prefix));
+        let client = CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+        let Some(name) = role.or_else(|| client.then_some(key.as_str())) else {
+            continue;
+        };
+        if let Err(message) = crate::clients::check_java(name, value) {
+            found.push((key.clone(), message));
+        }
+    }
+    found
+}
+
+fn valid(settings: &Settings, listeners: Vec<Listener>) -> WorkerConfig {
+    let number = |key: &str| i32::try_from(settings.number(key)).unwrap_or(i32::MAX);
+    let topic = |kind: &str, partitions: i32| StorageTopic {
+        name: settings.text(&format!("{kind}.storage.topic")).to_owned(),
+        partitions,
+        replication_factor: number(&format!("{kind}.storage.replication.factor")),
+    };
+    let secret = |map: BTreeMap<String, String>| {
+        ClientSettings(
+            map.into_iter()
+                .map(|(k, v)| (k, SecretString::from(v)))
+                .collect(),
+        )
+    };
+    let mut clients: BTreeMap<String, String> = settings
+        .raw()
+        .iter()
+        .filter(|(key, _)| CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    clients.insert(
+        "bootstrap.servers".into(),
+        settings.text("bootstrap.servers").to_owned(),
+    );
+    WorkerConfig {
+        group: settings.text("group.id").to_owned(),
+        config_topic: topic("config", 1),
+        offset_topic: topic("offset", number("offset.storage.partitions")),
+        status_topic: topic("status", number("status.storage.partitions")),
+        listeners,
+        advertised_host: settings
+            .optional("rest.advertised.host.name")
+            .map(str::to_owned),
+        advertised_port: settings
+            .optional("rest.advertised.port")
+            .and_then(|text| text.trim().parse().ok()),
+        limits: TaskLimits {
+            shutdown: settings.millis("task.shutdown.graceful.timeout.ms"),
+            transaction_bytes: settings.size("transaction.max.bytes"),
+            transaction_time: settings.millis("transaction.max.ms"),
+            transaction_timeout: settings.millis("transaction.timeout.ms"),
+            backoff: settings.millis("errors.restart.backoff.ms"),
+            backoff_max: settings.millis("errors.restart.backoff.max.ms"),
+            create_topics: settings.flag("topic.creation.enable"),
+            topic_partitions: number("topic.creation.default.partitions"),
+            topic_replication_factor: number("topic.creation.default.replication.factor"),
+        },
+        json_logs: settings.text("log.format").eq_ignore_ascii_case("json"),
+        log_level: settings.text("log.level").to_owned(),
+        clients: secret(clients),
+        roles: ROLE_PREFIXES
+            .iter()
+            .map(|prefix| (prefix.trim_end_matches('.'), secret(settings.under(prefix))))
+            .collect(),
+    }
+}

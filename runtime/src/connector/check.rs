@@ -1,0 +1,224 @@
+//! Checks a connector's configuration and makes it ready to run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use walbridge_connector_api::{ConfigDef, ConfigProblem, Connector, ConnectorError, Settings};
+
+use super::framework;
+use crate::catalog::Catalog;
+use crate::secrets::{MASK, Resolver, is_secret};
+
+/// What a check found: the connector, all its keys, and every problem.
+pub struct Checked {
+    /// The connector that the class names.
+    pub connector: Arc<dyn Connector>,
+    /// All its keys, the runtime's among them.
+    pub def: ConfigDef,
+    /// Every problem; empty if the configuration is good.
+    pub problems: Vec<ConfigProblem>,
+}
+
+/// Why a configuration could not even be checked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no `connector.class`.
+    #[error("Connector config contains no connector type")]
+    NoClass,
+    /// No connector has that class; holds Kafka Connect's words.
+    #[error("{0}")]
+    UnknownClass(String),
+    /// Values are wrong; holds Kafka Connect's words for all of them.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Checked {
+    /// Returns the problems in the words of Kafka Connect's answer to a write.
+    ///
+    /// # Errors
+    /// If there is any problem.
+    pub fn accept(self) -> Result<(Arc<dyn Connector>, ConfigDef), ConfigError> {
+        if self.problems.is_empty() {
+            return Ok((self.connector, self.def));
+        }
+        let list: Vec<_> = self
+            .problems
+            .iter()
+            .map(|p| format!("\n{}", p.message))
+            .collect();
+        Err(ConfigError::Invalid(format!(
+            "Connector configuration is invalid and contains the following {} error(s):{}\n\
+             You can also find the above list of errors at the endpoint \
+             `/connector-plugins/{{connectorType}}/config/validate`",
+            list.len(),
+            list.concat()
+        )))
+    }
+}
+
+/// Checks a configuration as written, with its placeholders resolved for the checks only.
+///
+/// # Errors
+/// If there is no such connector.
+pub fn check(
+    catalog: &Catalog,
+    resolver: &Resolver,
+    config: &BTreeMap<String, String>,
+) -> Result<Checked, ConfigError> {
+    let class = config.get("connector.class").ok_or(ConfigError::NoClass)?;
+    let connector = catalog
+        .find(class)
+        .ok_or_else(|| ConfigError::UnknownClass(catalog.unknown(class)))?;
+    let def = framework::definition(connector.as_ref());
+    let mut problems = Vec::new();
+    let mut resolved = config.clone();
+    for (key, value) in config {
+        match resolver.resolve(value) {
+            Ok(value) => drop(resolved.insert(key.clone(), value)),
+            Err(error) => problems.push(ConfigProblem::invalid(key, value, &error.to_string())),
+        }
+        if value == MASK && is_secret(Some(&def), key) {
+            problems.push(ConfigProblem::invalid(
+                key,
+                MASK,
+                "the mask stands for a stored secret, but none is stored",
+            ));
+        }
+    }
+    let unresolved: Vec<_> = problems.iter().map(|problem| problem.key.clone()).collect();
+    problems.extend(name_problem(config));
+    let settings = def.settings(&resolved);
+    let mut found = def.check(&resolved);
+    found.extend(framework::problems(connector.as_ref(), &settings));
+    if found.is_empty() && problems.is_empty() {
+        found.extend(connector.validate(&settings));
+    }
+    let found = found
+        .into_iter()
+        .filter(|problem| !unresolved.contains(&problem.key));
+    problems.extend(found.map(|problem| unreveal(problem, config, &resolved)));
+    problems.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(Checked {
+        connector: Arc::clone(connector),
+        def,
+        problems,
+    })
+}
+
+fn name_problem(config: &BTreeMap<String, String>) -> Option<ConfigProblem> {
+    let name = config.get("name")?;
+    let bad = name
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '/' | '\\' | '%' | '{' | '}'));
+    bad.then(|| {
+        ConfigProblem::invalid(
+            "name",
+            &name.escape_default().to_string(),
+            "a name must not hold control characters or any of / \\ % { }",
+        )
+    })
+}
+
+/// Takes resolved values out of a message again: a placeholder's value is never shown.
+fn unreveal(
+    mut problem: ConfigProblem,
+    config: &BTreeMap<String, String>,
+    resolved: &BTreeMap<String, String>,
+) -> ConfigProblem {
+    for (key, value) in resolved {
+        let Some(raw) = config
+            .get(key)
+            .filter(|raw| *raw != value && !value.is_empty())
+        else {
+            continue;
+        };
+        if *key == problem.key || value.len() >= 4 {
+            problem.message = problem.message.replace(value.as_str(), raw);
+        }
+    }
+    problem
+}
+
+/// A configuration that is ready to run.
+pub struct Loaded {
+    /// The connector.
+    pub connector: Arc<dyn Connector>,
+    /// Its settings, placeholders resolved.
+    pub settings: Settings,
+}
+
+/// Resolves and loads a connector's configuration and makes the configurations of its tasks.
+///
+/// Where a task's value equals a resolved one, the placeholder goes back in: secrets do not get into
+/// the config topic.
+///
+/// # Errors
+/// If the class is unknown, a placeholder cannot be resolved, or the connector refuses.
+pub fn load(
+    catalog: &Catalog,
+    resolver: &Resolver,
+    config: &BTreeMap<String, String>,
+) -> Result<(Loaded, Vec<BTreeMap<String, String>>), ConnectorError> {
+    let refuse = |e: ConfigError| ConnectorError::stop("InvalidConfiguration", e.to_string());
+    check(catalog, resolver, config)
+        .and_then(Checked::accept)
+        .map_err(refuse)?;
+    let loaded = load_task(catalog, resolver, config)?;
+    let max = loaded.settings.size("tasks.max").max(1);
+    let mut tasks = loaded.connector.tasks(&loaded.settings, max)?;
+    if tasks.len() > max {
+        return Err(ConnectorError::stop(
+            "TooManyTasks",
+            format!(
+                "the connector made {} tasks, and tasks.max is {max}",
+                tasks.len()
+            ),
+        ));
+    }
+    let resolved = loaded.settings.raw();
+    for task in &mut tasks {
+        for (key, value) in task.iter_mut() {
+            if let (Some(raw), Some(plain)) = (config.get(key), resolved.get(key))
+                && plain == value
+            {
+                value.clone_from(raw);
+            }
+        }
+        task.insert("task.class".into(), loaded.connector.class().into());
+    }
+    Ok((loaded, tasks))
+}
+
+/// Resolves a task's configuration and fills in the defaults.
+///
+/// The connector's configuration has been checked; its tasks may have keys of their own beside it.
+///
+/// # Errors
+/// If the class is unknown or a placeholder cannot be resolved.
+pub fn load_task(
+    catalog: &Catalog,
+    resolver: &Resolver,
+    config: &BTreeMap<String, String>,
+) -> Result<Loaded, ConnectorError> {
+    let refuse = |message: String| ConnectorError::stop("InvalidConfiguration", message);
+    let class = config
+        .get("connector.class")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let connector = catalog
+        .find(class)
+        .ok_or_else(|| refuse(catalog.unknown(class)))?;
+    let resolved = resolver.resolve_all(config).map_err(|errors| {
+        let texts: Vec<_> = errors
+            .iter()
+            .map(|(key, error)| format!("{key}: {error}"))
+            .collect();
+        refuse(texts.join("; "))
+    })?;
+    let settings = framework::definition(connector.as_ref()).settings(&resolved);
+    Ok(Loaded {
+        connector: Arc::clone(connector),
+        settings,
+    })
+}

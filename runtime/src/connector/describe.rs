@@ -1,0 +1,108 @@
+//! A connector's keys and values as REST describes them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Width};
+
+use crate::secrets::{has_placeholder, is_secret};
+
+/// Describes every key: the answer of `GET /connector-plugins/{p}/config`.
+pub fn key_infos(def: &ConfigDef) -> Vec<Value> {
+    let mut order = BTreeMap::new();
+    def.keys
+        .iter()
+        .map(|key| {
+            let place = order.entry(key.group).and_modify(|n| *n += 1).or_insert(1);
+            key_info(key, *place)
+        })
+        .collect()
+}
+
+fn key_info(key: &ConfigKey, order: i32) -> Value {
+    json!({
+        "name": key.name,
+        "type": key.kind.as_str(),
+        "required": key.required && key.default.is_none(),
+        "default_value": key.default,
+        "importance": match key.importance {
+            Importance::High => "HIGH",
+            Importance::Medium => "MEDIUM",
+            Importance::Low => "LOW",
+        },
+        "documentation": key.doc,
+        "group": key.group,
+        "width": match key.width {
+            Width::Short => "SHORT",
+            Width::Medium => "MEDIUM",
+            Width::Long => "LONG",
+        },
+        "display_name": key.name,
+        "dependents": [],
+        "order": order,
+    })
+}
+
+/// Describes every key with its value and its problems: the answer of validate.
+pub fn config_infos(
+    class: &str,
+    def: &ConfigDef,
+    config: &BTreeMap<String, String>,
+    problems: &[ConfigProblem],
+) -> Value {
+    let errors = |name: &str| -> Vec<&str> {
+        problems
+            .iter()
+            .filter(|p| p.key == name)
+            .map(|p| p.message.as_str())
+            .collect()
+    };
+    let mut configs: Vec<Value> = def
+        .keys
+        .iter()
+        .zip(key_infos(def))
+        .map(|(key, info)| {
+            let given = config.get(key.name).map(String::as_str).or(key.default);
+            let hide = key.kind == Kind::Password
+                && given.is_some_and(|value| !value.is_empty() && !has_placeholder(value));
+            let value = if hide { Some("[hidden]") } else { given };
+            json!({ "definition": info, "value": value_info(key.name, value, key.allowed, &errors(key.name)) })
+        })
+        .collect();
+    for (name, value) in config.iter().filter(|(name, _)| def.get(name).is_none()) {
+        let found = errors(name);
+        if !found.is_empty() {
+            let shown = if is_secret(Some(def), name) {
+                "[hidden]"
+            } else {
+                value
+            };
+            configs.push(json!({
+                "definition": null,
+                "value": value_info(name, Some(shown), &[], &found),
+            }));
+        }
+    }
+    let mut groups: Vec<&str> = Vec::new();
+    for key in &def.keys {
+        if !groups.contains(&key.group) {
+            groups.push(key.group);
+        }
+    }
+    json!({
+        "name": class,
+        "error_count": problems.len(),
+        "groups": groups,
+        "configs": configs,
+    })
+}
+
+fn value_info(name: &str, value: Option<&str>, recommended: &[&str], errors: &[&str]) -> Value {
+    json!({
+        "name": name,
+        "value": value,
+        "recommended_values": recommended,
+        "errors": errors,
+        "visible": true,
+    })
+}

@@ -1,0 +1,264 @@
+//! The keys that every connector has because the runtime runs it.
+
+use std::collections::BTreeMap;
+
+use walbridge_connector_api::{
+    ConfigDef, ConfigKey, ConfigProblem, Connector, ConnectorKind, Importance, Kind, Settings,
+};
+
+/// Prefixes whose keys pass to Kafka clients or converters.
+const PREFIXES: [&str; 6] = [
+    "producer.override.",
+    "consumer.override.",
+    "admin.override.",
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+];
+
+/// Returns all keys of a connector: the runtime's first, then its own.
+pub fn definition(connector: &dyn Connector) -> ConfigDef {
+    let own = connector.config();
+    let mut keys = common();
+    keys.extend(match connector.kind() {
+        ConnectorKind::Source => source(),
+        ConnectorKind::Sink => sink(),
+    });
+    // A connector that defines one of these itself knows better.
+    keys.retain(|key| own.get(key.name).is_none());
+    keys.extend(own.keys.iter().cloned());
+    ConfigDef::new(keys)
+        .passing(&own.prefixes)
+        .passing(&PREFIXES)
+}
+
+fn common() -> Vec<ConfigKey> {
+    use Kind::{Boolean, Class, Int, List, Long, String as Text};
+    let converter = |name| {
+        ConfigKey::new(
+            name,
+            Class,
+            "Accepted for Kafka Connect's sake: events are Avro with the registry's header.",
+        )
+        .importance(Importance::Low)
+    };
+    let error = |name, kind, default, doc| {
+        ConfigKey::new(name, kind, doc)
+            .default(default)
+            .group("Error Handling")
+    };
+    vec![
+        ConfigKey::new(
+            "name",
+            Text,
+            "Globally unique name to use for this connector.",
+        )
+        .required(),
+        ConfigKey::new(
+            "connector.class",
+            Text,
+            "Name or alias of the class for this connector.",
+        )
+        .required(),
+        ConfigKey::new(
+            "tasks.max",
+            Int,
+            "Maximum number of tasks to use for this connector.",
+        )
+        .default("1")
+        .min(1)
+        .importance(Importance::High),
+        ConfigKey::new(
+            "tasks.max.enforce",
+            Boolean,
+            "Whether a connector that makes more tasks than tasks.max fails.",
+        )
+        .default("true")
+        .importance(Importance::Low),
+        converter("key.converter"),
+        converter("value.converter"),
+        converter("header.converter"),
+        ConfigKey::new(
+            "config.action.reload",
+            Text,
+            "What to do when a config provider's value changes; only none has an effect here.",
+        )
+        .default("restart")
+        .allowed(&["none", "restart"])
+        .importance(Importance::Low),
+        ConfigKey::new(
+            "transforms",
+            List,
+            "Aliases of transformations; none exist yet.",
+        )
+        .default("")
+        .group("Transforms")
+        .importance(Importance::Low),
+        ConfigKey::new("predicates", List, "Aliases of predicates; none exist yet.")
+            .default("")
+            .group("Predicates")
+            .importance(Importance::Low),
+        error(
+            "errors.retry.timeout",
+            Long,
+            "0",
+            "Accepted for Kafka Connect's sake: what is out of reach is retried for ever.",
+        ),
+        error(
+            "errors.retry.delay.max.ms",
+            Long,
+            "60000",
+            "Accepted for Kafka Connect's sake: see errors.restart.backoff.max.ms of the worker.",
+        ),
+        error(
+            "errors.tolerance",
+            Text,
+            "none",
+            "Only none: a record that cannot be handled stops the task, it is never skipped.",
+        )
+        .allowed(&["none", "all"]),
+        error(
+            "errors.log.enable",
+            Boolean,
+            "false",
+            "Accepted: every error is logged.",
+        ),
+        error(
+            "errors.log.include.messages",
+            Boolean,
+            "false",
+            "Accepted: messages name record positions, never contents.",
+        ),
+    ]
+}
+
+fn source() -> Vec<ConfigKey> {
+    use Kind::{Int, List, String as Text};
+    let topic = |name, doc| {
+        ConfigKey::new(name, Int, doc)
+            .min(-1)
+            .group("Topic Creation")
+            .importance(Importance::Low)
+    };
+    vec![
+        ConfigKey::new(
+            "topic.creation.groups",
+            List,
+            "Groups of created topics; only the default.",
+        )
+        .default("")
+        .group("Topic Creation")
+        .importance(Importance::Low),
+        topic(
+            "topic.creation.default.partitions",
+            "Partitions of a created topic.",
+        ),
+        topic(
+            "topic.creation.default.replication.factor",
+            "Replication factor of a created topic.",
+        ),
+        ConfigKey::new(
+            "exactly.once.support",
+            Text,
+            "Accepted for Kafka Connect's sake: delivery is always exactly once.",
+        )
+        .default("requested")
+        .allowed(&["requested", "required"])
+        .group("Exactly Once Support"),
+        ConfigKey::new(
+            "transaction.boundary",
+            Text,
+            "Only connector: a Kafka transaction ends where the source says that one may.",
+        )
+        .default("connector")
+        .allowed(&["connector", "poll", "interval"])
+        .group("Exactly Once Support"),
+    ]
+}
+
+fn sink() -> Vec<ConfigKey> {
+    use Kind::{List, String as Text};
+    vec![
+        ConfigKey::new(
+            "topics",
+            List,
+            "List of topics to consume, separated by commas.",
+        )
+        .default("")
+        .importance(Importance::High),
+        ConfigKey::new(
+            "topics.regex",
+            Text,
+            "Regular expression giving topics to consume; it must match a topic's whole name.",
+        )
+        .default("")
+        .importance(Importance::High),
+    ]
+}
+
+/// Checks what the runtime cannot do or what contradicts itself.
+pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<ConfigProblem> {
+    let mut found = Vec::new();
+    let mut refuse = |key: &str, message: &str| found.push(ConfigProblem::new(key, message));
+    for key in ["transforms", "predicates", "topic.creation.groups"] {
+        if settings
+            .optional(key)
+            .is_some_and(|value| value != "default")
+        {
+            refuse(key, &format!("{key} is not available in this version"));
+        }
+    }
+    if settings
+        .text("errors.tolerance")
+        .eq_ignore_ascii_case("all")
+    {
+        refuse(
+            "errors.tolerance",
+            "errors.tolerance=all would lose records; only none is available",
+        );
+    }
+    for key in ["key.converter", "value.converter"] {
+        let avro =
+            |value: &str| value.rsplit('.').next() == Some("AvroConverter") || value == "avro";
+        if settings.optional(key).is_some_and(|value| !avro(value)) {
+            refuse(
+                key,
+                "only io.confluent.connect.avro.AvroConverter is available in this version",
+            );
+        }
+    }
+    if connector.kind() == ConnectorKind::Sink {
+        match (
+            settings.optional("topics"),
+            settings.optional("topics.regex"),
+        ) {
+            (None, None) => refuse("topics", "Must configure one of topics or topics.regex"),
+            (Some(_), Some(_)) => refuse(
+                "topics",
+                "topics and topics.regex are mutually exclusive options, but both are set.",
+            ),
+            (None, Some(pattern)) => {
+                if let Err(error) = regex::Regex::new(pattern) {
+                    refuse(
+                        "topics.regex",
+                        &format!("not a regular expression: {error}"),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    for (key, value) in settings.raw() {
+        if let Some((_, name)) = key.split_once(".override.")
+            && let Err(message) = crate::clients::check_java(name, value)
+        {
+            refuse(key, &message);
+        }
+    }
+    found
+}
+
+/// Returns the client settings that a connector lays over the worker's, by Java name.
+pub(crate) fn overrides(settings: &Settings, role: &str) -> BTreeMap<String, String> {
+    settings.under(&format!("{role}.override."))
+}

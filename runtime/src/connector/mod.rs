@@ -1,0 +1,12 @@
+//! A connector's configuration: what it may hold, whether it is right, and how REST describes it.
+
+mod check;
+mod describe;
+mod framework;
+mod request;
+
+pub use check::{Checked, ConfigError, Loaded, check, load, load_task};
+pub use describe::{config_infos, key_infos};
+pub use framework::definition;
+pub(crate) use framework::overrides;
+pub use request::{parse_request, texts};

@@ -1,0 +1,229 @@
+//! Connectors: list, create, read, configure, delete.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{HOST, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::IntoResponse;
+use serde_json::{Map, Value, json};
+
+use super::error::{Answer, ApiError};
+use super::{Api, body, query, status};
+use crate::connector;
+use crate::herder::Command;
+use crate::secrets::{masked, restore};
+use crate::state::TargetState;
+use walbridge_connector_api::ConfigDef;
+
+/// `GET /connectors`
+pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
+    let names: Vec<String> = {
+        let configs = api.shared.configs();
+        configs.iter().map(|(name, _)| name.to_owned()).collect()
+    };
+    let expand = query::all(query.as_deref(), "expand");
+    if expand.is_empty() {
+        return Ok(Json(names).into_response());
+    }
+    let mut all = Map::new();
+    for name in names {
+        let mut one = Map::new();
+        if expand.iter().any(|what| what == "info")
+            && let Some(info) = info(&api, &name)
+        {
+            one.insert("info".into(), info);
+        }
+        if expand.iter().any(|what| what == "status")
+            && let Some(status) = status::of(&api, &name)
+        {
+            one.insert("status".into(), status);
+        }
+        all.insert(name, Value::Object(one));
+    }
+    Ok(Json(all).into_response())
+}
+
+/// `POST /connectors`
+pub(super) async fn create(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Answer {
+    let body::Create {
+        name,
+        config,
+        initial,
+    } = body::create(&body)?;
+    put(&api, &headers, name, config, initial, true).await
+}
+
+/// `GET /connectors/{connector}`
+pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    info(&api, &name)
+        .map(|info| Json(info).into_response())
+        .ok_or_else(|| missing(&name))
+}
+
+/// `GET /connectors/{connector}/config`
+pub(super) async fn config(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    shown_config(&api, &name)
+        .map(|c| Json(c).into_response())
+        .ok_or_else(|| missing(&name))
+}
+
+/// `PUT /connectors/{connector}/config`
+pub(super) async fn put_config(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let mut config = body::config(&body::object(&body)?)?;
+    body::named(&name, &mut config)?;
+    put(&api, &headers, name, config, None, false).await
+}
+
+/// `PATCH /connectors/{connector}/config`
+pub(super) async fn patch_config(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let mut patch = body::object(&body)?;
+    let mut config = {
+        let configs = api.shared.configs();
+        configs
+            .get(&name)
+            .map(|entry| entry.config.clone())
+            .ok_or_else(|| missing(&name))?
+    };
+    patch.retain(|key, value| {
+        let remove = value.is_null();
+        if remove {
+            config.remove(key);
+        }
+        !remove
+    });
+    config.extend(body::config(&patch)?);
+    body::named(&name, &mut config)?;
+    put(&api, &headers, name, config, None, false).await
+}
+
+/// `DELETE /connectors/{connector}`
+pub(super) async fn delete(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    api.herder.ask(|reply| Command::Delete(name, reply)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `GET /connectors/{connector}/tasks`
+pub(super) async fn tasks(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    let entry = {
+        let configs = api.shared.configs();
+        configs.get(&name).cloned().ok_or_else(|| missing(&name))?
+    };
+    let def = definition(&api, &entry.config);
+    let tasks: Vec<Value> = entry
+        .tasks
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+        .map(|(n, config)| {
+            json!({
+                "id": { "connector": name, "task": n },
+                "config": masked(def.as_ref(), config),
+            })
+        })
+        .collect();
+    Ok(Json(tasks).into_response())
+}
+
+async fn put(
+    api: &Api,
+    headers: &HeaderMap,
+    name: String,
+    config: BTreeMap<String, String>,
+    initial: Option<TargetState>,
+    create: bool,
+) -> Answer {
+    let config = {
+        let configs = api.shared.configs();
+        let stored = configs
+            .get(&name)
+            .filter(|_| !create)
+            .map(|entry| &entry.config);
+        restore(definition(api, &config).as_ref(), config, stored)
+    };
+    connector::check(&api.shared.catalog, &api.shared.resolver, &config)?.accept()?;
+    let put = name.clone();
+    let created = api
+        .herder
+        .ask(|reply| Command::Put {
+            name: put,
+            config,
+            initial,
+            create,
+            reply,
+        })
+        .await?;
+    let info = info(api, &name).ok_or_else(|| missing(&name))?;
+    Ok(if created {
+        (StatusCode::CREATED, location(headers, &name), Json(info)).into_response()
+    } else {
+        Json(info).into_response()
+    })
+}
+
+fn location(headers: &HeaderMap, name: &str) -> HeaderMap {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    let path = format!("/connectors/{}", encoded.replace('+', "%20"));
+    let whole = host.map_or_else(|| path.clone(), |host| format!("http://{host}{path}"));
+    let value = HeaderValue::from_str(&whole).ok();
+    value.map(|value| (LOCATION, value)).into_iter().collect()
+}
+
+fn missing(name: &str) -> ApiError {
+    ApiError::not_found(format!("Connector {name} not found"))
+}
+
+fn definition(api: &Api, config: &BTreeMap<String, String>) -> Option<ConfigDef> {
+    let found = api.shared.catalog.find(config.get("connector.class")?)?;
+    Some(connector::definition(found.as_ref()))
+}
+
+fn shown_config(api: &Api, name: &str) -> Option<BTreeMap<String, String>> {
+    let configs = api.shared.configs();
+    let entry = configs.get(name)?;
+    Some(masked(
+        definition(api, &entry.config).as_ref(),
+        &entry.config,
+    ))
+}
+
+/// Returns which way a connector moves data, in the API's words.
+pub(super) fn kind(api: &Api, name: &str) -> &'static str {
+    let configs = api.shared.configs();
+    configs
+        .get(name)
+        .and_then(|entry| {
+            api.shared
+                .catalog
+                .find(entry.config.get("connector.class")?)
+        })
+        .map_or("unknown", |connector| connector.kind().as_str())
+}
+
+fn info(api: &Api, name: &str) -> Option<Value> {
+    let config = shown_config(api, name)?;
+    let count = api
+        .shared
+        .configs()
+        .get(name)?
+        .tasks
+        .as_ref()
+        .map_or(0, Vec::len);
+    let tasks: Vec<Value> = (0..count)
+        .map(|task| json!({ "connector": name, "task": task }))
+        .collect();
+    Some(json!({ "name": name, "config": config, "tasks": tasks, "type": kind(api, name) }))
+}

@@ -1,0 +1,80 @@
+//! The one shape of every error.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::connector::ConfigError;
+use crate::herder::Refusal;
+
+/// An error as a client sees it.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    message: String,
+}
+
+/// What handlers answer with.
+pub(super) type Answer = Result<Response, ApiError>;
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.status);
+        Self::new(
+            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            refusal.message,
+        )
+    }
+}
+
+impl From<ConfigError> for ApiError {
+    fn from(error: ConfigError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error_code": self.status.as_u16(), "message": self.message });
+        (self.status, Json(body)).into_response()
+    }
+}
+
+/// Gives the router's own errors (no such path, wrong verb, unreadable path) the same shape.
+pub(super) async fn shape(response: Response) -> Response {
+    let status = response.status();
+    let shaped = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|t| t == "application/json");
+    if shaped || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let words = status.canonical_reason().unwrap_or_default();
+    let allow = response.headers().get(ALLOW).cloned();
+    let code = status.as_u16();
+    let mut shaped = ApiError::new(status, format!("HTTP {code} {words}")).into_response();
+    if let Some(allow) = allow {
+        shaped.headers_mut().insert(ALLOW, allow);
+    }
+    shaped
+}

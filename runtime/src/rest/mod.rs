@@ -1,0 +1,80 @@
+//! Kafka Connect's REST API.
+//!
+//! Reading answers from what the worker knows; writing goes through the herder's loop and answers when
+//! it is done. Every error, also one of the router's, is `{"error_code": …, "message": …}`.
+
+mod body;
+mod connectors;
+mod error;
+mod health;
+mod lifecycle;
+mod offsets;
+mod plugins;
+mod query;
+mod server;
+mod status;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+
+pub(crate) use server::{bind, serve};
+
+use crate::herder::Herder;
+use crate::worker::Shared;
+
+/// What every handler gets.
+#[derive(Clone)]
+struct Api {
+    shared: Arc<Shared>,
+    herder: Herder,
+}
+
+fn router(api: Api) -> Router {
+    let connector = Router::new()
+        .route("/", get(connectors::show).delete(connectors::delete))
+        .route(
+            "/config",
+            get(connectors::config)
+                .put(connectors::put_config)
+                .patch(connectors::patch_config),
+        )
+        .route("/status", get(status::connector))
+        .route("/tasks", get(connectors::tasks))
+        .route("/tasks/{task}/status", get(status::task))
+        .route("/tasks/{task}/restart", post(lifecycle::restart_task))
+        .route("/restart", post(lifecycle::restart))
+        .route("/pause", put(lifecycle::pause))
+        .route("/resume", put(lifecycle::resume))
+        .route("/stop", put(lifecycle::stop))
+        .route(
+            "/offsets",
+            get(offsets::show)
+                .patch(offsets::alter)
+                .delete(offsets::reset),
+        );
+    let ready = Router::new()
+        .route("/", get(health::root))
+        .route(
+            "/connectors",
+            get(connectors::list).post(connectors::create),
+        )
+        .nest("/connectors/{connector}", connector)
+        .route("/connector-plugins", get(plugins::list))
+        .route("/connector-plugins/{plugin}/config", get(plugins::keys))
+        .route(
+            "/connector-plugins/{plugin}/config/validate",
+            put(plugins::validate),
+        )
+        .route_layer(axum::middleware::from_fn_with_state(
+            api.clone(),
+            server::only_when_ready,
+        ));
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/metrics", get(health::metrics))
+        .merge(ready)
+        .with_state(api)
+        .layer(axum::middleware::map_response(error::shape))
+}

@@ -1,0 +1,108 @@
+//! Where a connector is, and putting it elsewhere.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::IntoResponse;
+use serde_json::{Map, Value, json};
+use walbridge_connector_api::OffsetEntry;
+
+use super::connectors::kind;
+use super::error::{Answer, ApiError};
+use super::{Api, body};
+use crate::herder::{Command, OffsetChange};
+
+/// `GET /connectors/{connector}/offsets`
+pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    if api.shared.configs().get(&name).is_none() {
+        return Err(ApiError::not_found(format!("Connector {name} not found")));
+    }
+    let offsets = if kind(&api, &name) == "sink" {
+        sink(&api, &name)
+    } else {
+        source(&api, &name)
+    };
+    Ok(Json(json!({ "offsets": offsets })).into_response())
+}
+
+fn source(api: &Api, name: &str) -> Vec<Value> {
+    let all = api.shared.offsets_of(name);
+    all.iter()
+        .map(|e| json!({ "partition": e.partition, "offset": e.offset }))
+        .collect()
+}
+
+fn sink(api: &Api, name: &str) -> Vec<Value> {
+    let live = api.shared.live();
+    let tasks = live.values().filter(|task| task.connector == name);
+    tasks
+        .flat_map(|task| task.applied())
+        .map(|(partition, offset)| {
+            json!({
+                "partition": {
+                    "kafka_topic": partition.topic.as_ref(),
+                    "kafka_partition": partition.partition,
+                },
+                "offset": { "kafka_offset": offset },
+            })
+        })
+        .collect()
+}
+
+/// `PATCH /connectors/{connector}/offsets`
+pub(super) async fn alter(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    bytes: Bytes,
+) -> Answer {
+    let entries = entries(&body::object(&bytes)?)?;
+    let change = OffsetChange::Alter(entries);
+    api.herder
+        .ask(|reply| Command::Offsets(name, change, reply))
+        .await?;
+    let words = "The offsets for this connector have been altered successfully";
+    Ok(Json(json!({ "message": words })).into_response())
+}
+
+/// `DELETE /connectors/{connector}/offsets`
+pub(super) async fn reset(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    api.herder
+        .ask(|reply| Command::Offsets(name, OffsetChange::Reset, reply))
+        .await?;
+    let words = "The offsets for this connector have been reset successfully";
+    Ok(Json(json!({ "message": words })).into_response())
+}
+
+fn entries(map: &Map<String, Value>) -> Result<Vec<OffsetEntry>, ApiError> {
+    let given = map
+        .get("offsets")
+        .and_then(Value::as_array)
+        .filter(|all| !all.is_empty());
+    let given = given.ok_or_else(|| {
+        ApiError::bad_request(
+            "Partitions / offsets need to be provided for an alter offsets request",
+        )
+    })?;
+    given
+        .iter()
+        .map(|entry| {
+            let partition = entry.get("partition").and_then(Value::as_object);
+            let partition = partition
+                .filter(|partition| !partition.is_empty())
+                .ok_or_else(|| {
+                    ApiError::bad_request("The partition for an offset must be an object")
+                })?;
+            let offset = match entry.get("offset") {
+                None | Some(Value::Null) => None,
+                Some(Value::Object(offset)) => Some(offset.clone()),
+                Some(_) => {
+                    return Err(ApiError::bad_request("An offset must be an object or null"));
+                }
+            };
+            Ok(OffsetEntry {
+                partition: partition.clone(),
+                offset,
+            })
+        })
+        .collect()
+}

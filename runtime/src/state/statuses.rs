@@ -1,0 +1,210 @@
+//! The status topic: what state each connector and task is in, and where.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+/// The state of a connector or task by Kafka Connect's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// On no worker yet, or on its way.
+    Unassigned,
+    /// At work, or waiting to be at work again.
+    Running,
+    /// Told to pause.
+    Paused,
+    /// Told to stop.
+    Stopped,
+    /// Failed; a person must act.
+    Failed,
+    /// About to start anew.
+    Restarting,
+}
+
+impl RunState {
+    const ALL: [Self; 6] = [
+        Self::Unassigned,
+        Self::Running,
+        Self::Paused,
+        Self::Stopped,
+        Self::Failed,
+        Self::Restarting,
+    ];
+
+    /// Returns Kafka Connect's name of the state.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unassigned => "UNASSIGNED",
+            Self::Running => "RUNNING",
+            Self::Paused => "PAUSED",
+            Self::Stopped => "STOPPED",
+            Self::Failed => "FAILED",
+            Self::Restarting => "RESTARTING",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// One status record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The state.
+    pub state: RunState,
+    /// The whole story of an error.
+    pub trace: Option<String>,
+    /// `host:port` of the worker that wrote it.
+    pub worker: String,
+    /// The group's generation when it was written.
+    pub generation: u64,
+    /// The connector's version.
+    pub version: Option<String>,
+}
+
+impl Status {
+    /// Returns the value's bytes as they go into the topic.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut value = json!({
+            "state": self.state.as_str(),
+            "trace": self.trace,
+            "worker_id": self.worker,
+            "generation": self.generation,
+        });
+        if let Some(version) = &self.version {
+            value["version"] = json!(version);
+        }
+        value.to_string().into_bytes()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(bytes).ok()?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            state: RunState::parse(&text("state")?)?,
+            trace: text("trace"),
+            worker: text("worker_id")?,
+            generation: value
+                .get("generation")
+                .and_then(Value::as_u64)
+                .unwrap_or_default(),
+            version: text("version"),
+        })
+    }
+}
+
+/// All states, as read from the status topic or set by this worker.
+#[derive(Debug, Clone, Default)]
+pub struct Statuses {
+    connectors: BTreeMap<String, Status>,
+    tasks: BTreeMap<String, BTreeMap<u32, Status>>,
+}
+
+impl Statuses {
+    /// Returns the key of a connector's record.
+    pub fn connector_key(name: &str) -> String {
+        format!("status-connector-{name}")
+    }
+
+    /// Returns the key of a task's record.
+    pub fn task_key(name: &str, task: u32) -> String {
+        format!("status-task-{name}-{task}")
+    }
+
+    /// Takes one record in; what is not understood is ignored.
+    pub fn apply(&mut self, key: &str, value: Option<&[u8]>) {
+        let status = value.and_then(Status::parse);
+        if value.is_some() && status.is_none() {
+            return;
+        }
+        if let Some(name) = key.strip_prefix("status-connector-") {
+            self.set_connector(name, status);
+        } else if let Some((name, number)) = key
+            .strip_prefix("status-task-")
+            .and_then(|rest| rest.rsplit_once('-'))
+            && let Ok(task) = number.parse()
+        {
+            self.set_task(name, task, status);
+        }
+    }
+
+    /// Sets or removes a connector's status.
+    pub fn set_connector(&mut self, name: &str, status: Option<Status>) {
+        match status {
+            Some(status) => drop(self.connectors.insert(name.to_owned(), status)),
+            None => drop(self.connectors.remove(name)),
+        }
+    }
+
+    /// Sets or removes a task's status.
+    pub fn set_task(&mut self, name: &str, task: u32, status: Option<Status>) {
+        let tasks = self.tasks.entry(name.to_owned()).or_default();
+        match status {
+            Some(status) => drop(tasks.insert(task, status)),
+            None => drop(tasks.remove(&task)),
+        }
+        if tasks.is_empty() {
+            self.tasks.remove(name);
+        }
+    }
+
+    /// Returns a connector's status.
+    pub fn connector(&self, name: &str) -> Option<&Status> {
+        self.connectors.get(name)
+    }
+
+    /// Returns a task's status.
+    pub fn task(&self, name: &str, task: u32) -> Option<&Status> {
+        self.tasks.get(name)?.get(&task)
+    }
+
+    /// Returns the statuses of a connector's tasks in order.
+    pub fn tasks(&self, name: &str) -> impl Iterator<Item = (u32, &Status)> {
+        self.tasks
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|(task, status)| (*task, status))
+    }
+
+    /// Returns the names of all connectors that have a record of any kind.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self
+            .connectors
+            .keys()
+            .chain(self.tasks.keys())
+            .cloned()
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes_and_what_connect_writes() {
+        let status = Status {
+            state: RunState::Failed,
+            trace: Some("SlotMissing: gone".into()),
+            worker: "h:1".into(),
+            generation: 2,
+            version: Some("1".into()),
+        };
+        let mut statuses = Statuses::default();
+        statuses.apply(&Statuses::task_key("a-b", 3), Some(&status.bytes()));
+        assert_eq!(statuses.task("a-b", 3), Some(&status));
+        let java = br#"{"state":"RUNNING","trace":null,"worker_id":"h:1","generation":7}"#;
+        statuses.apply("status-connector-a-b", Some(java));
+        assert_eq!(statuses.connector("a-b").unwrap().generation, 7);
+        statuses.apply("status-connector-a-b", Some(b"{}"));
+        statuses.apply("status-topic-t:connector-c", Some(b"{}"));
+        statuses.apply("status-task-a-b-3", None);
+        assert!(statuses.task("a-b", 3).is_none());
+        assert_eq!(statuses.names(), ["a-b"]);
+    }
+}

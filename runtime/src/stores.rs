@@ -1,0 +1,341 @@
+//! The three topics: opened, read, followed and written.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use walbridge_connector_api::{ConnectorError, OffsetEntry, Result, StopToken, TopicSpec};
+use walbridge_kafka::{
+    Admin, ClientConfig, CompactedLog, Follower, KafkaError, LogRecord, LogWriter,
+};
+
+use crate::clients;
+use crate::config::{StorageTopic, WorkerConfig};
+use crate::state::{ConfigRecord, Configs, Offsets, Statuses};
+
+/// How long reading a topic to its end may take.
+const READ: Duration = Duration::from_secs(60);
+
+/// How long reading back what was just written may take.
+const READ_BACK: Duration = Duration::from_secs(30);
+
+/// A status record on its way: its key and its value.
+type StatusRecord = (String, Option<Vec<u8>>);
+
+/// What the status thread is told.
+enum StatusJob {
+    Write(StatusRecord),
+    /// Answer when everything before has been written.
+    Flush(Sender<()>),
+}
+
+/// What those who open the stores want to hear.
+pub(crate) trait Listener: Clone + Send + 'static {
+    /// A connector has changed in the config topic.
+    fn changed(&self, connector: String);
+    /// A topic cannot be read any more; holds the whole story.
+    fn broken(&self, trace: String);
+}
+
+/// The state that the topics are read into.
+#[derive(Clone, Default)]
+pub(crate) struct Views {
+    pub(crate) configs: Arc<RwLock<Configs>>,
+    pub(crate) statuses: Arc<RwLock<Statuses>>,
+    pub(crate) offsets: Arc<RwLock<Offsets>>,
+}
+
+/// The three topics, once they are open.
+#[derive(Default)]
+pub(crate) struct Stores {
+    open: OnceLock<Open>,
+}
+
+struct Open {
+    cluster_id: String,
+    configs: Mutex<Follower>,
+    offsets: Mutex<Follower>,
+    views: Views,
+    statuses: Mutex<Sender<StatusJob>>,
+    closing: StopToken,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Stores {
+    /// Opens the topics, creating those that are missing, and reads them to their ends.
+    pub(crate) fn open(
+        &self,
+        config: &WorkerConfig,
+        views: &Views,
+        listener: &impl Listener,
+        stop: &StopToken,
+    ) -> Result<()> {
+        let client =
+            clients::admin(config)?.or("client.id", &format!("walbridge-{}", config.group));
+        let cluster_id = Admin::new(&client)?.cluster_id()?;
+        let open = |topic: &StorageTopic, kind: &str, purpose: &str| {
+            let property = format!("{kind}.storage.topic");
+            CompactedLog::open(&client, &spec(topic), &property, purpose, stop)
+        };
+        let configs = follow(
+            open(&config.config_topic, "config", "connector configurations")?,
+            listener,
+            apply_config(views, listener.clone()),
+        )?;
+        let offsets = follow(
+            open(&config.offset_topic, "offset", "source connector offsets")?,
+            listener,
+            apply_offset(views),
+        )?;
+        let (sender, jobs) = channel();
+        let closing = StopToken::new();
+        let threads = vec![status_thread(
+            config,
+            &client,
+            views,
+            stop,
+            jobs,
+            closing.clone(),
+        )?];
+        let open = Open {
+            cluster_id,
+            configs: Mutex::new(configs),
+            offsets: Mutex::new(offsets),
+            views: views.clone(),
+            statuses: Mutex::new(sender),
+            closing,
+            threads: Mutex::new(threads),
+        };
+        self.open
+            .set(open)
+            .map_err(|_| ConnectorError::stop("OpenedTwice", "the topics are open"))
+    }
+
+    fn opened(&self) -> Result<&Open> {
+        let not_yet = || ConnectorError::retry("Starting", "the worker's topics are not open yet");
+        self.open.get().ok_or_else(not_yet)
+    }
+
+    /// Returns the id of the Kafka cluster; empty until it is known.
+    pub(crate) fn cluster_id(&self) -> &str {
+        self.open.get().map_or("", |open| &open.cluster_id)
+    }
+
+    /// Writes records to the config topic and returns when they have been read back.
+    pub(crate) fn write_configs(&self, records: &[ConfigRecord]) -> Result<()> {
+        let configs = locked(&self.opened()?.configs);
+        let bytes: Vec<_> = records
+            .iter()
+            .map(|r| (r.key.as_bytes(), r.bytes()))
+            .collect();
+        let all: Vec<_> = bytes
+            .iter()
+            .map(|(key, value)| (*key, value.as_deref()))
+            .collect();
+        configs.writer().put_all(&all)?;
+        Ok(configs.read_to_end(READ_BACK)?)
+    }
+
+    /// Writes source offsets, or forgets them, and returns when they have been read back.
+    pub(crate) fn write_offsets(&self, connector: &str, entries: &[OffsetEntry]) -> Result<()> {
+        let open = self.opened()?;
+        let records: Vec<_> = {
+            let view = open
+                .views
+                .offsets
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            entries
+                .iter()
+                .map(|entry| view.record(connector, entry))
+                .collect()
+        };
+        let all: Vec<_> = records
+            .iter()
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+            .collect();
+        let offsets = locked(&open.offsets);
+        offsets.writer().put_all(&all)?;
+        Ok(offsets.read_to_end(READ_BACK)?)
+    }
+
+    /// Returns when every offset committed before this call has been read.
+    pub(crate) fn offsets_to_end(&self) -> Result<()> {
+        Ok(locked(&self.opened()?.offsets).read_to_end(READ_BACK)?)
+    }
+
+    /// Writes a status soon; newer ones of the same key may overtake it.
+    pub(crate) fn write_status(&self, key: String, value: Option<Vec<u8>>) {
+        self.send(StatusJob::Write((key, value)));
+    }
+
+    /// Returns when all statuses are written, or when the time is up.
+    pub(crate) fn flush(&self, wait: Duration) {
+        let (done, waiting) = channel();
+        self.send(StatusJob::Flush(done));
+        let _ = waiting.recv_timeout(wait);
+    }
+
+    fn send(&self, job: StatusJob) {
+        if let Some(open) = self.open.get() {
+            // The thread lives as long as the stores are open.
+            let _ = locked(&open.statuses).send(job);
+        }
+    }
+
+    /// Ends the threads.
+    pub(crate) fn close(&self) {
+        let Some(open) = self.open.get() else { return };
+        open.closing.stop();
+        let threads = std::mem::take(&mut *locked(&open.threads));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes a lock; what it guards is whole even after a panic elsewhere.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn spec(topic: &StorageTopic) -> TopicSpec {
+    TopicSpec {
+        name: topic.name.clone(),
+        partitions: Some(topic.partitions),
+        replication_factor: (topic.replication_factor > 0).then_some(topic.replication_factor),
+        config: Vec::new(),
+    }
+}
+
+/// Reads a log to its end and goes on reading on a thread.
+fn follow(
+    mut log: CompactedLog,
+    listener: &impl Listener,
+    mut apply: impl FnMut(&LogRecord) + Send + 'static,
+) -> Result<Follower> {
+    let topic = log.topic().to_owned();
+    log.read_to_end(READ, &mut |record| apply(&record))?;
+    let listener = listener.clone();
+    let follower = log.follow(
+        move |record: walbridge_kafka::Result<LogRecord>| match record {
+            Ok(record) => apply(&record),
+            Err(error) => {
+                let error = ConnectorError::from(error);
+                listener.broken(format!(
+                    "topic {topic} cannot be read any more: {}",
+                    error.trace()
+                ));
+            }
+        },
+    )?;
+    Ok(follower)
+}
+
+fn apply_config(views: &Views, listener: impl Listener) -> impl FnMut(&LogRecord) + Send + 'static {
+    let view = Arc::clone(&views.configs);
+    move |record| {
+        let Ok(key) = std::str::from_utf8(&record.key) else {
+            return;
+        };
+        let changed = {
+            let mut configs = view.write().unwrap_or_else(PoisonError::into_inner);
+            configs.apply(key, record.value.as_deref())
+        };
+        if let Some(connector) = changed {
+            listener.changed(connector);
+        }
+    }
+}
+
+fn apply_offset(views: &Views) -> impl FnMut(&LogRecord) + Send + 'static {
+    let view = Arc::clone(&views.offsets);
+    move |record| {
+        let mut offsets = view.write().unwrap_or_else(PoisonError::into_inner);
+        offsets.apply(&record.key, record.value.as_deref());
+    }
+}
+
+/// Reads the status topic once and starts the thread that writes it.
+///
+/// Nobody else writes it while a group has one worker, so it need not be followed.
+fn status_thread(
+    config: &WorkerConfig,
+    client: &ClientConfig,
+    views: &Views,
+    stop: &StopToken,
+    jobs: Receiver<StatusJob>,
+    closing: StopToken,
+) -> Result<JoinHandle<()>> {
+    let topic = &config.status_topic;
+    let purpose = "connector and task statuses";
+    let mut log = CompactedLog::open(client, &spec(topic), "status.storage.topic", purpose, stop)?;
+    log.read_to_end(READ, &mut |record| {
+        if let Ok(key) = std::str::from_utf8(&record.key) {
+            let mut statuses = views
+                .statuses
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            statuses.apply(key, record.value.as_deref());
+        }
+    })?;
+    let writer = log.writer();
+    drop(log);
+    let body = move || write_statuses(&writer, &jobs, &closing);
+    std::thread::Builder::new()
+        .name("statuses".into())
+        .spawn(body)
+        .map_err(|error| ConnectorError::stop("NoThread", "no thread to be had").because(error))
+}
+
+/// Writes statuses in order, several at once, again and again until Kafka has them.
+fn write_statuses(writer: &LogWriter, jobs: &Receiver<StatusJob>, closing: &StopToken) {
+    let mut waiting: Vec<StatusRecord> = Vec::new();
+    let mut flushed: Vec<Sender<()>> = Vec::new();
+    let mut quiet_until = Instant::now();
+    while !closing.is_stopped() {
+        match jobs.recv_timeout(Duration::from_millis(100)) {
+            Ok(job) => take(job, &mut waiting, &mut flushed),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        while let Ok(job) = jobs.try_recv() {
+            take(job, &mut waiting, &mut flushed);
+        }
+        if waiting.is_empty() || Instant::now() < quiet_until {
+            if waiting.is_empty() {
+                flushed.clear();
+            }
+            continue;
+        }
+        let all: Vec<_> = waiting
+            .iter()
+            .map(|(key, value)| (key.as_bytes(), value.as_deref()))
+            .collect();
+        match writer.put_all(&all) {
+            Ok(()) => {
+                waiting.clear();
+                flushed
+                    .drain(..)
+                    .for_each(|done| done.send(()).unwrap_or_default());
+            }
+            Err(error) => quiet_until = held_up(&error),
+        }
+    }
+}
+
+fn take(job: StatusJob, waiting: &mut Vec<StatusRecord>, flushed: &mut Vec<Sender<()>>) {
+    match job {
+        StatusJob::Write((key, value)) => {
+            waiting.retain(|(other, _)| *other != key);
+            waiting.push((key, value));
+        }
+        StatusJob::Flush(done) => flushed.push(done),
+    }
+}
+
+fn held_up(error: &KafkaError) -> Instant {
+    tracing::warn!(%error, "statuses cannot be written at the moment");
+    Instant::now() + Duration::from_secs(1)
+}

@@ -1,0 +1,18 @@
+//! Running tasks: one thread each, supervised, never disturbing one another.
+//!
+//! [`supervise`] runs a task again and again as the disposition of its errors says; [`source`] and
+//! [`sink`] are the loops inside.
+
+mod backoff;
+mod control;
+mod live;
+mod panics;
+mod sink;
+mod source;
+mod subscription;
+mod supervise;
+mod topics;
+
+pub(crate) use live::LiveTask;
+pub(crate) use panics::install_hook;
+pub(crate) use supervise::{TaskEvent, TaskHandle, TaskSpec, reporter, start};

@@ -1,0 +1,298 @@
+//! The worker: everything it shares, how it starts and how it ends.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use walbridge_connector_api::{Disposition, OffsetEntry, StopToken};
+
+use crate::catalog::Catalog;
+use crate::config::WorkerConfig;
+use crate::herder::{Event, Herder, Loop};
+use crate::rest;
+use crate::secrets::Resolver;
+use crate::state::{Configs, Offsets, Statuses};
+use crate::stores::{Listener, Stores, Views};
+use crate::task::{LiveTask, install_hook};
+
+/// How long to wait before asking a Kafka again that is out of reach at the start.
+const START_RETRY: Duration = Duration::from_secs(1);
+
+/// Why a worker could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// A listener could not be opened.
+    #[error("cannot listen on {listener}: {source}")]
+    Listen {
+        /// The listener.
+        listener: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Kafka or one of the worker's topics is not as it must be; holds the whole story.
+    #[error("{0}")]
+    Kafka(String),
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// The worker's loop ended by a defect.
+    #[error("the worker's loop panicked")]
+    Panicked,
+}
+
+/// What all parts of a worker share.
+pub(crate) struct Shared {
+    pub(crate) config: WorkerConfig,
+    pub(crate) catalog: Catalog,
+    pub(crate) resolver: Resolver,
+    pub(crate) stores: Stores,
+    views: Views,
+    live: RwLock<BTreeMap<(String, u32), Arc<LiveTask>>>,
+    worker_id: OnceLock<String>,
+    startup: RwLock<Startup>,
+}
+
+/// How far the worker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Startup {
+    /// Not ready yet; says what it is about.
+    Starting(String),
+    /// Ready for requests.
+    Ready,
+}
+
+/// Takes a lock for reading; state behind it is whole even after a panic elsewhere.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a lock for changing.
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells the worker's loop what the topics have to say.
+#[derive(Clone)]
+struct Notify(Sender<Event>);
+
+impl Listener for Notify {
+    fn changed(&self, connector: String) {
+        // An error means that the loop has ended.
+        let _ = self.0.send(Event::Config(connector));
+    }
+
+    fn broken(&self, trace: String) {
+        let _ = self.0.send(Event::Broken(trace));
+    }
+}
+
+impl Shared {
+    fn new(config: WorkerConfig, catalog: Catalog, resolver: Resolver) -> Self {
+        Self {
+            config,
+            catalog,
+            resolver,
+            stores: Stores::default(),
+            views: Views::default(),
+            live: RwLock::default(),
+            worker_id: OnceLock::new(),
+            startup: RwLock::new(Startup::Starting("opening the REST listeners".into())),
+        }
+    }
+
+    /// Returns all connectors.
+    pub(crate) fn configs(&self) -> RwLockReadGuard<'_, Configs> {
+        read(&self.views.configs)
+    }
+
+    /// Returns all states.
+    pub(crate) fn statuses(&self) -> RwLockReadGuard<'_, Statuses> {
+        read(&self.views.statuses)
+    }
+
+    /// Returns all states for changing.
+    pub(crate) fn statuses_mut(&self) -> RwLockWriteGuard<'_, Statuses> {
+        write(&self.views.statuses)
+    }
+
+    /// Returns all source offsets.
+    pub(crate) fn offsets(&self) -> RwLockReadGuard<'_, Offsets> {
+        read(&self.views.offsets)
+    }
+
+    /// Returns the tasks on this worker.
+    pub(crate) fn live(&self) -> RwLockReadGuard<'_, BTreeMap<(String, u32), Arc<LiveTask>>> {
+        read(&self.live)
+    }
+
+    /// Returns how far the worker is.
+    pub(crate) fn startup(&self) -> RwLockReadGuard<'_, Startup> {
+        read(&self.startup)
+    }
+
+    /// Returns a source's offsets.
+    pub(crate) fn offsets_of(&self, connector: &str) -> Vec<OffsetEntry> {
+        self.offsets().of(connector)
+    }
+
+    /// Returns `host:port` under which this worker is known.
+    pub(crate) fn worker_id(&self) -> &str {
+        self.worker_id.get().map_or("", String::as_str)
+    }
+
+    pub(crate) fn add_live(&self, live: &Arc<LiveTask>) {
+        let key = (live.connector.clone(), live.task);
+        write(&self.live).insert(key, Arc::clone(live));
+    }
+
+    pub(crate) fn remove_live(&self, connector: &str, task: u32) {
+        let key = (connector.to_owned(), task);
+        write(&self.live).remove(&key);
+    }
+
+    fn set_startup(&self, startup: Startup) {
+        *write(&self.startup) = startup;
+    }
+
+    /// Opens the worker's topics and reads them, for as long as Kafka is out of reach again and again.
+    fn open_stores(&self, stop: &StopToken, events: &Sender<Event>) -> Result<bool, WorkerError> {
+        let servers = &self.config.client("admin").expose()["bootstrap.servers"];
+        let notify = Notify(events.clone());
+        while !stop.is_stopped() {
+            self.set_startup(Startup::Starting(format!(
+                "reading its topics from Kafka at {servers}"
+            )));
+            let opened = self.stores.open(&self.config, &self.views, &notify, stop);
+            match opened {
+                Ok(()) => return Ok(true),
+                Err(error) if error.disposition() == Disposition::Stop => {
+                    return Err(WorkerError::Kafka(error.trace()));
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error.trace(), "Kafka is not ready; trying again");
+                    self.set_startup(Startup::Starting(format!("waiting for Kafka: {error}")));
+                    stop.sleep(START_RETRY);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// A worker that has been started.
+#[derive(Debug)]
+pub struct Worker {
+    addresses: Vec<SocketAddr>,
+    stopper: Stopper,
+    thread: JoinHandle<Result<(), WorkerError>>,
+}
+
+/// Ends a worker from anywhere.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    token: StopToken,
+    herder: Herder,
+}
+
+impl Stopper {
+    /// Tells the worker to end in good order.
+    pub fn stop(&self) {
+        self.token.stop();
+        self.herder.stop();
+    }
+}
+
+impl Worker {
+    /// Starts a worker: opens its listeners at once, then its topics, then runs what they say.
+    ///
+    /// # Errors
+    /// If a listener cannot be opened.
+    pub fn start(
+        config: WorkerConfig,
+        catalog: Catalog,
+        resolver: Resolver,
+    ) -> Result<Self, WorkerError> {
+        install_hook();
+        let listeners = rest::bind(&config.listeners)?;
+        let shared = Arc::new(Shared::new(config, catalog, resolver));
+        let addresses: Vec<_> = listeners
+            .iter()
+            .filter_map(|l| l.local_addr().ok())
+            .collect();
+        // Set once, here.
+        let _ = shared.worker_id.set(worker_id(&shared.config, &addresses));
+        let (events, inbox) = channel();
+        let herder = Herder::new(events.clone());
+        let token = StopToken::new();
+        let server = rest::serve(
+            listeners,
+            Arc::clone(&shared),
+            herder.clone(),
+            token.clone(),
+        )?;
+        let stop = token.clone();
+        let thread = std::thread::Builder::new()
+            .name("worker".into())
+            .spawn(move || {
+                let ended = shared.open_stores(&stop, &events).and_then(|opened| {
+                    if !opened {
+                        return Ok(());
+                    }
+                    let (worker, group) = (shared.worker_id(), &shared.config.group);
+                    tracing::info!(worker, group, "worker ready");
+                    shared.set_startup(Startup::Ready);
+                    Loop::new(Arc::clone(&shared), events, inbox)
+                        .run()
+                        .map_err(WorkerError::Kafka)
+                });
+                stop.stop();
+                shared.stores.close();
+                let _ = server.join();
+                ended
+            })?;
+        Ok(Self {
+            addresses,
+            stopper: Stopper { token, herder },
+            thread,
+        })
+    }
+
+    /// Returns the addresses it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Returns what ends it.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// Why it ended, if nobody asked it to.
+    pub fn join(self) -> Result<(), WorkerError> {
+        self.thread.join().unwrap_or(Err(WorkerError::Panicked))
+    }
+}
+
+fn worker_id(config: &WorkerConfig, addresses: &[SocketAddr]) -> String {
+    let listener = config.listeners.first();
+    let host = config
+        .advertised_host
+        .clone()
+        .or_else(|| {
+            listener
+                .map(|l| l.host.clone())
+                .filter(|host| !host.is_empty())
+        })
+        .unwrap_or_else(|| "localhost".into());
+    let port = config
+        .advertised_port
+        .or_else(|| addresses.first().map(SocketAddr::port));
+    format!("{host}:{}", port.unwrap_or_default())
+}
