@@ -153,6 +153,12 @@ impl Batch {
         self.arena.truncate(mark);
     }
 
+    /// Takes back everything since there were `records` records and `mark` was taken.
+    pub fn undo(&mut self, records: usize, mark: usize) {
+        self.records.truncate(records);
+        self.arena.truncate(mark);
+    }
+
     /// Returns the index of `topic` in this batch, adding it if it is new.
     pub fn topic(&mut self, topic: &Arc<TopicSpec>) -> u32 {
         let found = self.topics.iter().position(|t| Arc::ptr_eq(t, topic));

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,18 @@ impl Stream {
             Self::Tcp(socket) => socket.set_read_timeout(timeout),
             Self::Unix(socket) => socket.set_read_timeout(timeout),
             Self::Tls(session) => session.get_ref().set_read_timeout(timeout),
+        }
+    }
+
+    /// Makes reading and writing answer `WouldBlock` instead of waiting.
+    ///
+    /// # Errors
+    /// If the socket refuses.
+    pub fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.set_nonblocking(on),
+            Self::Unix(socket) => socket.set_nonblocking(on),
+            Self::Tls(session) => session.get_ref().set_nonblocking(on),
         }
     }
 
@@ -139,6 +152,16 @@ fn negotiate(
         session.complete_io(&mut socket)?;
     }
     Ok(Ok(Stream::Tls(Box::new(StreamOwned::new(session, socket)))))
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+            Self::Tls(session) => session.get_ref().as_fd(),
+        }
+    }
 }
 
 impl Read for Stream {

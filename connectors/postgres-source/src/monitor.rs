@@ -1,0 +1,90 @@
+//! Watches what the slot keeps on the server, and tables that come to be wanted.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use walbridge_connector_api::Result;
+
+use crate::catalog::{Catalog, number};
+use crate::config::Autocreate;
+use crate::publication;
+use crate::shared::Shared;
+use crate::slot::{self, Retention};
+
+const INTERVAL: Duration = Duration::from_secs(2);
+const TABLES_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Watches until the task stops; trouble here is none of the stream's, and only logged.
+pub(crate) fn run(shared: &Shared) {
+    let mut watch = Watch::default();
+    while !shared.stop.sleep(INTERVAL) {
+        if let Err(error) = watch.look(shared) {
+            tracing::debug!(%error, "cannot look at the slot");
+            watch.catalog = None;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Watch {
+    catalog: Option<Catalog>,
+    tables_at: Option<Instant>,
+    warned: bool,
+}
+
+impl Watch {
+    fn look(&mut self, shared: &Shared) -> Result<()> {
+        let options = &shared.options;
+        let catalog = match &mut self.catalog {
+            Some(catalog) => catalog,
+            none => none.insert(Catalog::open(&options.database, &shared.stop)?),
+        };
+        if let Some(retention) = slot::retention(catalog, &options.slot)? {
+            report(shared, &retention);
+            // Half the limit is used up: time to say so, while there is time to act.
+            let short = retention.safe.is_some_and(|safe| safe < retention.retained);
+            if (short || retention.endangered) && !self.warned {
+                tracing::warn!(
+                    slot = %options.slot,
+                    retained_bytes = retention.retained,
+                    safe_bytes = retention.safe,
+                    "the slot keeps more than half of the write-ahead log it may; when it keeps all, it is lost"
+                );
+            }
+            self.warned = short || retention.endangered;
+        }
+        let streaming = shared
+            .metrics
+            .facts()
+            .get("phase")
+            .is_some_and(|phase| phase == "streaming");
+        let due = self
+            .tables_at
+            .is_none_or(|at| at.elapsed() >= TABLES_INTERVAL);
+        if options.autocreate == Autocreate::Filtered && streaming && due {
+            self.tables_at = Some(Instant::now());
+            let version = number(&catalog.row("SHOW server_version_num")?, 0);
+            publication::extend(catalog, options, version)?;
+        }
+        Ok(())
+    }
+}
+
+fn report(shared: &Shared, retention: &Retention) {
+    let metrics = &shared.metrics;
+    let gauge = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+    metrics
+        .retained_wal_bytes
+        .store(gauge(retention.retained), Ordering::Relaxed);
+    if let Some(safe) = retention.safe {
+        metrics.safe_wal_bytes.store(gauge(safe), Ordering::Relaxed);
+    }
+    let confirmed = shared.confirmed();
+    if !confirmed.is_zero() {
+        let lag = retention.current.since(confirmed);
+        metrics.lag_bytes.store(gauge(lag), Ordering::Relaxed);
+        if lag == 0 || shared.is_even() {
+            metrics.lag_ms.store(0, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The tables the stream has spoken of, by oid.
+
+use std::collections::{BTreeSet, HashMap};
+
+use walbridge_connector_api::{ConnectorError, Result};
+
+use crate::catalog::Catalog;
+use crate::columns;
+use crate::pgoutput::Relation;
+use crate::plan::{Definition, Plan};
+use crate::shared::Shared;
+
+/// A table that is captured: its plan, and the number transactions count it by.
+#[derive(Debug)]
+pub(crate) struct Captured {
+    pub(crate) plan: Plan,
+    pub(crate) collection: usize,
+    nullable: BTreeSet<String>,
+}
+
+/// All tables the stream has spoken of.
+#[derive(Debug)]
+pub(crate) struct Relations {
+    catalog: Catalog,
+    /// `None` for tables that are not captured.
+    tables: Vec<Option<Box<Captured>>>,
+    by_oid: HashMap<u32, usize>,
+    /// Changes come in runs of one table.
+    last: (u32, usize),
+    binary: bool,
+}
+
+impl Relations {
+    /// Creates an empty cache; `binary` says in which form the stream's values come.
+    pub(crate) fn new(catalog: Catalog, binary: bool) -> Self {
+        Self {
+            binary,
+            catalog,
+            tables: Vec::new(),
+            by_oid: HashMap::new(),
+            last: (0, usize::MAX),
+        }
+    }
+
+    /// Returns the table with this oid; `None` if it is not captured.
+    #[inline]
+    pub(crate) fn get(&mut self, oid: u32) -> Result<Option<&mut Captured>> {
+        if self.last.0 != oid || self.last.1 == usize::MAX {
+            let index = self.by_oid.get(&oid).copied().ok_or_else(|| {
+                ConnectorError::rewind(
+                    "ProtocolBroken",
+                    format!("the server sent a change of table {oid} without its definition"),
+                )
+            })?;
+            self.last = (oid, index);
+        }
+        Ok(self.tables[self.last.1].as_deref_mut())
+    }
+
+    /// Takes over a definition; `collection` numbers the table's name.
+    pub(crate) fn define(
+        &mut self,
+        relation: &Relation<'_>,
+        shared: &Shared,
+        collection: impl FnOnce(&str) -> usize,
+    ) -> Result<()> {
+        let definition = Definition::new(relation);
+        if !shared
+            .options
+            .filter
+            .captures(&definition.schema, &definition.name)
+        {
+            self.put(definition.oid, None);
+            return Ok(());
+        }
+        let live = self.catalog.table(definition.oid)?;
+        let known = self
+            .by_oid
+            .get(&definition.oid)
+            .and_then(|i| self.tables[*i].as_deref());
+        // Columns keep what was learnt about their nulls; a column made anew under an old name only
+        // stays nullable, which is never wrong.
+        let nullable = known
+            .map(|table| table.nullable.clone())
+            .unwrap_or_default();
+        let plan = Plan::new(definition, &live, &nullable, &mut self.catalog, shared)?;
+        let oid = plan.definition.oid;
+        if let Some(known) = known
+            && known.plan.relation == plan.relation
+            && known.plan.value_schema == plan.value_schema
+            && known.plan.key_schema == plan.key_schema
+            && known.plan.definition == plan.definition
+        {
+            // Said again, as the server does after many a change that is none of ours.
+            return Ok(());
+        }
+        if self.binary && plan.columns.iter().any(|column| !column.reads_binary) {
+            columns::ask_for_text(&shared.options);
+            return Err(ConnectorError::rewind(
+                "TextNeeded",
+                format!(
+                    "{} has a type whose binary form is not known",
+                    plan.collection()
+                ),
+            ));
+        }
+        let collection = collection(&plan.collection());
+        tracing::info!(table = %plan.collection(), schema = plan.value_schema, "table defined");
+        self.put(
+            oid,
+            Some(Box::new(Captured {
+                plan,
+                collection,
+                nullable,
+            })),
+        );
+        Ok(())
+    }
+
+    fn put(&mut self, oid: u32, table: Option<Box<Captured>>) {
+        match self.by_oid.get(&oid) {
+            Some(index) => self.tables[*index] = table,
+            None => {
+                self.by_oid.insert(oid, self.tables.len());
+                self.tables.push(table);
+            }
+        }
+        self.last = (0, usize::MAX);
+    }
+
+    /// Makes a column nullable that the catalog, ahead of the stream, says is not.
+    pub(crate) fn make_nullable(&mut self, oid: u32, column: usize, shared: &Shared) -> Result<()> {
+        let live = self.catalog.table(oid)?;
+        let Some(table) = self
+            .by_oid
+            .get(&oid)
+            .and_then(|i| self.tables[*i].as_deref_mut())
+        else {
+            return Ok(());
+        };
+        table.nullable.insert(table.plan.column(column).to_owned());
+        let definition = table.plan.definition.clone();
+        table.plan = Plan::new(
+            definition,
+            &live,
+            &table.nullable,
+            &mut self.catalog,
+            shared,
+        )?;
+        Ok(())
+    }
+}

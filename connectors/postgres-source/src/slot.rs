@@ -1,0 +1,103 @@
+//! The replication slot: looking at it, creating it, dropping it.
+
+use walbridge_connector_api::{ConnectorError, Result};
+use walbridge_postgres::Lsn;
+use walbridge_postgres::ident::{literal, quote};
+
+use crate::catalog::{Catalog, lsn, number, text};
+use crate::wire::Wire;
+
+/// A slot as the server shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) plugin: String,
+    pub(crate) database: String,
+    pub(crate) active_pid: Option<u32>,
+    pub(crate) restart_lsn: Option<Lsn>,
+    pub(crate) confirmed: Option<Lsn>,
+    pub(crate) wal_status: String,
+}
+
+/// A slot just created, and the snapshot that goes with it while its connection lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Created {
+    pub(crate) consistent_point: Lsn,
+    pub(crate) snapshot: String,
+}
+
+/// Returns the slot with this name.
+pub(crate) fn find(catalog: &mut Catalog, name: &str) -> Result<Option<Slot>> {
+    let rows = catalog.query(&format!(
+        "SELECT coalesce(plugin, ''), coalesce(database, ''), active_pid, restart_lsn, \
+                confirmed_flush_lsn, coalesce(wal_status, '') \
+         FROM pg_replication_slots WHERE slot_name = {}",
+        literal(name)
+    ))?;
+    Ok(rows.first().map(|row| Slot {
+        plugin: text(row, 0),
+        database: text(row, 1),
+        active_pid: row
+            .get(2)
+            .cloned()
+            .flatten()
+            .and_then(|pid| pid.parse().ok()),
+        restart_lsn: lsn(row, 3),
+        confirmed: lsn(row, 4),
+        wal_status: text(row, 5),
+    }))
+}
+
+/// Creates a slot over a replication connection, whose snapshot lives until its next command.
+pub(crate) fn create(wire: &mut Wire, name: &str) -> Result<Created> {
+    let rows = wire.query(&format!(
+        "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT",
+        quote(name)
+    ))?;
+    let row = rows.first().cloned().unwrap_or_default();
+    let consistent_point = lsn(&row, 1).ok_or_else(|| {
+        ConnectorError::retry("Unreachable", format!("{} created no slot", wire.target()))
+    })?;
+    Ok(Created {
+        consistent_point,
+        snapshot: text(&row, 2),
+    })
+}
+
+/// Drops a slot that nobody uses.
+pub(crate) fn drop(catalog: &mut Catalog, name: &str) -> Result<()> {
+    catalog
+        .query(&format!(
+            "SELECT pg_drop_replication_slot({})",
+            literal(name)
+        ))
+        .map(|_| ())
+}
+
+/// How much write-ahead log a slot keeps and may still keep, and how far the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) current: Lsn,
+    pub(crate) retained: u64,
+    /// `None` when there is no limit.
+    pub(crate) safe: Option<u64>,
+    /// Whether the server will soon remove, or has removed, what the slot needs.
+    pub(crate) endangered: bool,
+}
+
+/// Returns what a slot keeps, or `None` when it is gone.
+pub(crate) fn retention(catalog: &mut Catalog, name: &str) -> Result<Option<Retention>> {
+    let rows = catalog.query(&format!(
+        "SELECT pg_current_wal_lsn(), pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint, \
+                safe_wal_size, coalesce(wal_status, '') \
+         FROM pg_replication_slots WHERE slot_name = {}",
+        literal(name)
+    ))?;
+    Ok(rows.first().map(|row| Retention {
+        current: lsn(row, 0).unwrap_or_default(),
+        retained: u64::try_from(number::<i64>(row, 1)).unwrap_or_default(),
+        safe: row.get(2).cloned().flatten().map(|bytes| {
+            u64::try_from(bytes.parse::<i64>().unwrap_or_default()).unwrap_or_default()
+        }),
+        endangered: matches!(text(row, 3).as_str(), "unreserved" | "lost"),
+    }))
+}

@@ -1,0 +1,474 @@
+//! The initial state: all rows of all captured tables as of the slot's consistent point.
+//!
+//! Each thread reads one table after the other by COPY inside the slot's exported snapshot. Where in
+//! the snapshot a row stands (first, last) is only known when the next one comes, so each thread
+//! holds one row back, and the last rows of tables wait for one another.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use walbridge_connector_api::{Batch, ConnectorError, Result, fail_point};
+use walbridge_postgres::Lsn;
+use walbridge_postgres::ident::{literal, qualified, quote};
+use walbridge_schemas::envelope::Op;
+use walbridge_schemas::postgresql::{Commit, Snapshot, SourceBlock};
+
+use crate::catalog::{Catalog, Published, number};
+use crate::columns;
+use crate::copy::{CopyReader, to_tuple};
+use crate::cursor::Malformed;
+use crate::emit::{Emitter, Failure, Order, Surroundings, Target};
+use crate::offset::{Origin, Position, Stored};
+use crate::pgoutput::Identity;
+use crate::plan::{DefinedColumn, Definition, Plan};
+use crate::publication;
+use crate::records::{Link, TransactionTopic};
+use crate::shared::{Shared, now_us};
+use crate::slot::Created;
+use crate::wire::Wire;
+
+/// One table to read.
+struct Table {
+    copy: String,
+    /// Which columns come as text.
+    text: Vec<bool>,
+    plan: Arc<Mutex<Plan>>,
+    name: String,
+    rows: Arc<AtomicU64>,
+}
+
+/// A row that waits until it is known whether another one follows.
+struct Held {
+    row: Vec<u8>,
+    table: Arc<Table>,
+    first_in_table: bool,
+}
+
+/// What the reading threads share.
+struct Work<'a> {
+    shared: &'a Shared,
+    tables: Mutex<VecDeque<Arc<Table>>>,
+    source: SourceBlock,
+    lsn: Lsn,
+    snapshot: &'a str,
+    mark: Stored,
+    /// Whether the very first row is written.
+    begun: AtomicBool,
+    /// The last row of the table that ended last.
+    last: Mutex<Option<Held>>,
+    failed: AtomicBool,
+}
+
+/// Reads the initial state, from BEGIN to END, and returns where the stream goes on.
+pub(crate) fn take(
+    shared: &Shared,
+    origin: &Origin,
+    created: &Created,
+    topic: &TransactionTopic,
+    source: &SourceBlock,
+    version: u32,
+) -> Result<Position> {
+    shared.metrics.fact("phase", "snapshot");
+    let options = &shared.options;
+    let mut catalog = Catalog::open(&options.database, &shared.stop)?;
+    begin(&mut |sql| catalog.query(sql).map(|_| ()), &created.snapshot)?;
+    let mut source = source.clone();
+    let ts_us = now_us();
+    source.begin(&Commit {
+        ts_us,
+        tx_id: snapshot_xid(&mut catalog)?,
+        ..Commit::default()
+    });
+    let published = publication::captured(&mut catalog, options, version)?;
+    let mut tables = Vec::with_capacity(published.len());
+    for table in &published {
+        tables.push(Arc::new(plan(&mut catalog, shared, table)?));
+    }
+    let definitions: Vec<_> = tables
+        .iter()
+        .map(|table| lock(&table.plan).relation.clone())
+        .collect();
+    let definitions = format!("[{}]", definitions.join(","));
+    let lsn = created.consistent_point;
+    let id = format!("snapshot:{}", lsn.0);
+    let link = Link {
+        lsn,
+        previous: lsn,
+        seq: 0,
+        ts_us,
+    };
+    let mark = Stored::Snapshotting(origin.clone());
+    tracing::info!(tables = tables.len(), position = %lsn, "the snapshot begins");
+    let mut batch = shared.queue.blank();
+    topic.begin(&mut batch, &id, &link, Some(&definitions));
+    send(shared, batch, &mark)?;
+
+    let work = Work {
+        shared,
+        tables: Mutex::new(tables.iter().cloned().collect()),
+        source,
+        lsn,
+        snapshot: &created.snapshot,
+        mark: mark.clone(),
+        begun: AtomicBool::new(false),
+        last: Mutex::new(None),
+        failed: AtomicBool::new(false),
+    };
+    let threads = options.snapshot_threads.min(tables.len().max(1));
+    std::thread::scope(|scope| -> Result<()> {
+        let spawn = |_| {
+            std::thread::Builder::new()
+                .name("snapshot".into())
+                .spawn_scoped(scope, || work.run())
+        };
+        let handles: Vec<_> = (0..threads)
+            .map(spawn)
+            .collect::<std::io::Result<_>>()
+            .map_err(|error| walbridge_postgres::sqlstate::from_io(error, "starting a thread"))?;
+        let mut result = Ok(());
+        for handle in handles {
+            let ended = handle.join().unwrap_or_else(|_| {
+                Err(ConnectorError::stop(
+                    "Bug",
+                    "a thread of the snapshot panicked",
+                ))
+            });
+            // The others only say that they were called off.
+            if result.is_ok() || ended.as_ref().is_err_and(|error| error.name() != "Stopped") {
+                result = ended.and(result);
+            }
+        }
+        result
+    })?;
+
+    let mut batch = shared.queue.blank();
+    let last = work
+        .last
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(held) = last {
+        work.write(
+            &mut Emitter::default(),
+            &mut batch,
+            &held,
+            Snapshot::Last,
+            &mut Vec::new(),
+        )?;
+    }
+    fail_point!("snapshot-before-end");
+    let counts: Vec<_> = tables
+        .iter()
+        .map(|table| (table.name.as_str(), table.rows.load(Ordering::Acquire)))
+        .collect();
+    let rows: u64 = counts.iter().map(|(_, rows)| rows).sum();
+    topic.end(
+        &mut batch,
+        &id,
+        &link,
+        Some(&definitions),
+        counts.iter().copied(),
+    );
+    batch.transactions = 1;
+    let position = Position {
+        origin: origin.clone(),
+        lsn,
+        lsn_commit: lsn,
+        seq: 0,
+        xid: None,
+        ts_us,
+        snapshot_lsn: lsn,
+    };
+    tracing::info!(rows, position = %lsn, "the snapshot ends");
+    send(shared, batch, &Stored::Streaming(position.clone()))?;
+    Ok(position)
+}
+
+fn send(shared: &Shared, mut batch: Batch, stored: &Stored) -> Result<()> {
+    batch.boundary = true;
+    batch.offsets.push(stored.entry(&shared.options.server));
+    shared.hand_over(batch, || Ok(()))
+}
+
+fn begin(query: &mut impl FnMut(&str) -> Result<()>, snapshot: &str) -> Result<()> {
+    query("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    query(&format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot)))
+}
+
+fn snapshot_xid(catalog: &mut Catalog) -> Result<Option<u64>> {
+    let row = catalog
+        .row("SELECT mod(pg_snapshot_xmax(pg_current_snapshot())::text::numeric, 4294967296)")?;
+    Ok(Some(number(&row, 0)))
+}
+
+/// Plans how a table is read; the catalog is seen as of the snapshot.
+fn plan(catalog: &mut Catalog, shared: &Shared, table: &Published) -> Result<Table> {
+    let live = catalog.table(table.oid)?;
+    let identity = Identity::from_code(table.identity).unwrap_or(Identity::Default);
+    let flagged = match identity {
+        Identity::Default => &live.primary_key,
+        Identity::Index => &live.identity_index,
+        Identity::Full | Identity::Nothing => &Vec::new(),
+    };
+    let columns: Vec<_> = live
+        .columns
+        .iter()
+        .filter(|column| {
+            table
+                .columns
+                .as_ref()
+                .is_none_or(|names| names.contains(&column.name))
+        })
+        .map(|column| DefinedColumn {
+            name: column.name.clone(),
+            identity: identity == Identity::Full || flagged.contains(&column.name),
+            type_oid: column.type_oid,
+            typmod: column.typmod,
+        })
+        .collect();
+    let definition = Definition {
+        oid: table.oid,
+        schema: table.schema.clone(),
+        name: table.name.clone(),
+        identity,
+        columns,
+    };
+    let mut plan = Plan::new(
+        definition,
+        &live,
+        &std::collections::BTreeSet::new(),
+        catalog,
+        shared,
+    )?;
+    // BEGIN has the definitions of all tables.
+    plan.announce = false;
+    let text: Vec<_> = plan
+        .columns
+        .iter()
+        .map(|column| !column.reads_binary)
+        .collect();
+    if text.contains(&true) {
+        columns::ask_for_text(&shared.options);
+    }
+    let list: Vec<_> = plan
+        .definition
+        .columns
+        .iter()
+        .zip(&text)
+        .map(|(column, text)| {
+            format!(
+                "{}{}",
+                quote(&column.name),
+                if *text { "::text" } else { "" }
+            )
+        })
+        .collect();
+    // ONLY leaves the rows of inheriting tables to their own topics; a partitioned table has none
+    // itself and stands for its partitions.
+    let only = if table.partitioned { "" } else { "ONLY " };
+    let filter = table
+        .filter
+        .as_ref()
+        .map(|filter| format!(" WHERE {filter}"))
+        .unwrap_or_default();
+    let name = qualified(&table.schema, &table.name);
+    let select = format!("SELECT {} FROM {only}{name}{filter}", list.join(", "));
+    Ok(Table {
+        copy: format!("COPY ({select}) TO STDOUT (FORMAT binary)"),
+        text,
+        name: plan.collection(),
+        plan: Arc::new(Mutex::new(plan)),
+        rows: Arc::new(AtomicU64::new(0)),
+    })
+}
+
+fn lock(plan: &Mutex<Plan>) -> std::sync::MutexGuard<'_, Plan> {
+    plan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Work<'_> {
+    /// Reads tables until there are none left.
+    fn run(&self) -> Result<()> {
+        let result = self.read_tables();
+        if result.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
+        result
+    }
+
+    fn read_tables(&self) -> Result<()> {
+        let options = &self.shared.options;
+        let mut wire = Wire::open(&options.database, false, &self.shared.stop)?;
+        begin(&mut |sql| wire.query(sql).map(|_| ()), self.snapshot)?;
+        let mut batch = self.shared.queue.blank();
+        let mut emitter = Emitter::default();
+        loop {
+            let next = self
+                .tables
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some(table) = next else { break };
+            self.read_table(&mut wire, &mut emitter, &mut batch, &table)?;
+        }
+        if !batch.is_empty() {
+            send(self.shared, batch, &self.mark)?;
+        }
+        Ok(())
+    }
+
+    fn read_table(
+        &self,
+        wire: &mut Wire,
+        emitter: &mut Emitter,
+        batch: &mut Batch,
+        table: &Arc<Table>,
+    ) -> Result<()> {
+        wire.start_copy(&table.copy)?;
+        let mut reader = CopyReader::default();
+        let mut held = Held {
+            row: Vec::new(),
+            table: Arc::clone(table),
+            first_in_table: true,
+        };
+        let mut scratch = Vec::new();
+        let mut rows = 0u64;
+        loop {
+            let frame = wire.wait_frame()?;
+            match frame.tag {
+                b'd' => reader.take(wire.inbox.body(&frame), |row| -> Result<(), Failed> {
+                    if rows > 0 {
+                        let mark = self.mark_of(&held);
+                        self.write(emitter, batch, &held, mark, &mut scratch)?;
+                        held.first_in_table = false;
+                        if batch.size() >= self.shared.options.batch_bytes {
+                            self.hand_over(batch)?;
+                        }
+                    }
+                    held.row.clear();
+                    held.row.extend_from_slice(row);
+                    rows += 1;
+                    Ok(())
+                })?,
+                b'Z' => break,
+                _ => {}
+            }
+        }
+        if !reader.is_complete() {
+            return Err(ConnectorError::retry(
+                "Unreachable",
+                "the copy of a table ended too early",
+            ));
+        }
+        table.rows.store(rows, Ordering::Release);
+        if rows == 0 {
+            return Ok(());
+        }
+        // Whichever table ends last has the very last row; the one before it is now known not to.
+        let before = self
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(held);
+        if let Some(before) = before {
+            let first = !self.begun.swap(true, Ordering::AcqRel);
+            let mark = if first {
+                Snapshot::First
+            } else {
+                Snapshot::LastInTable
+            };
+            self.write(emitter, batch, &before, mark, &mut scratch)?;
+        }
+        Ok(())
+    }
+
+    fn mark_of(&self, held: &Held) -> Snapshot {
+        if !self.begun.load(Ordering::Relaxed) && !self.begun.swap(true, Ordering::AcqRel) {
+            return Snapshot::First;
+        }
+        if held.first_in_table {
+            Snapshot::FirstInTable
+        } else {
+            Snapshot::True
+        }
+    }
+
+    fn hand_over(&self, batch: &mut Batch) -> Result<()> {
+        if self.failed.load(Ordering::Acquire) {
+            return Err(ConnectorError::retry(
+                "Stopped",
+                "another thread of the snapshot failed",
+            ));
+        }
+        let full = std::mem::replace(batch, self.shared.queue.blank());
+        send(self.shared, full, &self.mark)?;
+        fail_point!("snapshot-mid");
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        emitter: &mut Emitter,
+        batch: &mut Batch,
+        held: &Held,
+        mark: Snapshot,
+        scratch: &mut Vec<u8>,
+    ) -> Result<()> {
+        let tuple = to_tuple(&held.row, &held.table.text, scratch).map_err(Failed::from)?;
+        let mut plan = lock(&held.table.plan);
+        let mut at = Target {
+            batch,
+            plan: &mut plan,
+            around: Surroundings {
+                source: &self.source,
+                transaction: None,
+                snapshot: mark,
+                lsn: self.lsn.0,
+                now_us: now_us(),
+            },
+            order: Order::default(),
+        };
+        emitter.insert(&mut at, tuple, Op::Read).map_err(|failure| {
+            let (column, why) = match failure {
+                Failure::Value { column, why } => (plan.column(column).to_owned(), why),
+                Failure::Null(column) => (
+                    plan.column(column).to_owned(),
+                    "null where none may be".into(),
+                ),
+                other => (String::new(), format!("{other:?}")),
+            };
+            ConnectorError::stop(
+                "ValueUnreadable",
+                format!(
+                    "column \"{column}\" of {} in the snapshot: {why}",
+                    held.table.name
+                ),
+            )
+        })
+    }
+}
+
+/// Lets malformed data and failed hand-overs leave a COPY the same way.
+struct Failed(ConnectorError);
+
+impl From<Malformed> for Failed {
+    fn from(error: Malformed) -> Self {
+        Self(
+            ConnectorError::retry("ProtocolBroken", format!("the server's copy: {error}"))
+                .because(error),
+        )
+    }
+}
+
+impl From<ConnectorError> for Failed {
+    fn from(error: ConnectorError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Failed> for ConnectorError {
+    fn from(failed: Failed) -> Self {
+        failed.0
+    }
+}
