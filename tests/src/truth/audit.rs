@@ -1,0 +1,490 @@
+//! The audit of the topics: what a careful `read_committed` consumer concludes from the events alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Events, Record};
+
+/// What a consumer can hear about transactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A BEGIN of the transaction topic.
+    Begin {
+        /// The transaction's or the snapshot's id.
+        id: String,
+        /// Its link to the chain.
+        link: Link,
+    },
+    /// An END of the transaction topic.
+    End {
+        /// The transaction's or the snapshot's id.
+        id: String,
+        /// Its link to the chain.
+        link: Link,
+        /// How many events it has.
+        count: u64,
+        /// How many of them each table has.
+        tables: Events,
+    },
+    /// A row's event in the topic of `table`.
+    Row {
+        /// `schema.table`.
+        table: String,
+        /// The transaction's id, or `snapshot:<LSN>`.
+        id: String,
+        /// Its number in the transaction, and in the table within it; none in a snapshot.
+        order: Option<(u64, u64)>,
+    },
+}
+
+/// The headers that tie a transaction to the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Link {
+    /// Its own commit LSN.
+    pub lsn: u64,
+    /// The commit LSN of the one before.
+    pub prev: u64,
+    /// Its number in the chain.
+    pub seq: u64,
+}
+
+/// A transaction or a snapshot of the chain.
+#[derive(Debug)]
+struct Unit {
+    id: String,
+    link: Link,
+    end: Option<(u64, Events)>,
+}
+
+/// Gathers what was heard and judges it.
+#[derive(Debug, Default)]
+pub struct Audit {
+    chain: Vec<Unit>,
+    orders: BTreeMap<String, Vec<(u64, String, u64)>>,
+    snapshot_rows: BTreeMap<String, Events>,
+    violations: Vec<String>,
+    rows: u64,
+}
+
+/// The part of a transaction's id that all its events share: rows carry their own LSN behind it.
+fn group(id: &str) -> &str {
+    if id.starts_with("snapshot:") {
+        id
+    } else {
+        id.split(':').next().unwrap_or(id)
+    }
+}
+
+/// Tells whether a snapshot that did not end is followed by another: its worker died inside it.
+fn is_begun_anew(before: &str, after: &str) -> bool {
+    before.starts_with("snapshot:") && after.starts_with("snapshot:") && before != after
+}
+
+impl Audit {
+    /// Takes the next thing heard. The transaction topic must be heard in its order.
+    pub fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Begin { id, link } => {
+                if let Some(open) = self.chain.last()
+                    && open.end.is_none()
+                    && !is_begun_anew(&open.id, &id)
+                {
+                    let before = open.id.clone();
+                    self.violations
+                        .push(format!("BEGIN {id} before the END of {before}"));
+                }
+                self.chain.push(Unit {
+                    id,
+                    link,
+                    end: None,
+                });
+            }
+            Heard::End {
+                id,
+                link,
+                count,
+                tables,
+            } => match self.chain.last_mut() {
+                Some(unit) if unit.id == id && unit.end.is_none() => {
+                    if unit.link != link {
+                        self.violations.push(format!(
+                            "BEGIN and END of {id} differ: {:?}, {link:?}",
+                            unit.link
+                        ));
+                    }
+                    unit.end = Some((count, tables));
+                }
+                last => {
+                    let last = last.map_or("nothing", |unit| unit.id.as_str());
+                    self.violations.push(format!("END of {id} after {last}"));
+                }
+            },
+            Heard::Row { table, id, order } => {
+                self.rows += 1;
+                match order {
+                    Some((total, in_table)) => {
+                        let key = group(&id).to_owned();
+                        self.orders
+                            .entry(key)
+                            .or_default()
+                            .push((total, table, in_table));
+                    }
+                    None => {
+                        *self
+                            .snapshot_rows
+                            .entry(id)
+                            .or_default()
+                            .entry(table)
+                            .or_default() += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns how many rows' events were heard.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Returns how many transactions are in the chain behind its last snapshot.
+    pub fn transactions(&self) -> usize {
+        self.chain.len() - self.start()
+    }
+
+    fn start(&self) -> usize {
+        self.chain
+            .iter()
+            .rposition(|unit| unit.id.starts_with("snapshot:"))
+            .map_or(0, |at| at + 1)
+    }
+
+    /// Judges what was heard by itself and by what the primary recorded; returns what must not be.
+    #[must_use]
+    pub fn judge(mut self, record: &Record) -> Vec<String> {
+        self.judge_snapshot();
+        self.judge_chain();
+        self.judge_rows();
+        self.judge_record(record);
+        self.violations
+    }
+
+    /// The last snapshot has as many rows as its END says.
+    fn judge_snapshot(&mut self) {
+        let Some(snapshot) = self.start().checked_sub(1).map(|at| &self.chain[at]) else {
+            self.violations
+                .push("no snapshot in the transaction topic".into());
+            return;
+        };
+        let Some((count, tables)) = &snapshot.end else {
+            self.violations.push(format!("{} has no END", snapshot.id));
+            return;
+        };
+        let mut heard = self
+            .snapshot_rows
+            .get(&snapshot.id)
+            .cloned()
+            .unwrap_or_default();
+        for table in tables.keys() {
+            heard.entry(table.clone()).or_default();
+        }
+        if heard != *tables || heard.values().sum::<u64>() != *count {
+            self.violations.push(format!(
+                "{}: END says {count} rows, {tables:?}; the topics have {heard:?}",
+                snapshot.id
+            ));
+        }
+    }
+
+    /// Each transaction is tied to the one before.
+    fn judge_chain(&mut self) {
+        for pair in self.chain[self.start().saturating_sub(1)..].windows(2) {
+            let [before, after] = pair else { continue };
+            if after.link.prev != before.link.lsn || after.link.seq != before.link.seq + 1 {
+                self.violations.push(format!(
+                    "the chain is torn between {} {:?} and {} {:?}",
+                    before.id, before.link, after.id, after.link
+                ));
+            }
+            if after.link.lsn <= before.link.lsn {
+                self.violations
+                    .push(format!("{} commits before {}", after.id, before.id));
+            }
+            if after.end.is_none() {
+                self.violations.push(format!("{} has no END", after.id));
+            }
+        }
+    }
+
+    /// Every transaction has each of its events once, numbered without a gap.
+    fn judge_rows(&mut self) {
+        let start = self.start();
+        let mut orders = std::mem::take(&mut self.orders);
+        for unit in &self.chain[start..] {
+            let Some((count, tables)) = &unit.end else {
+                continue;
+            };
+            let mut rows = orders.remove(group(&unit.id)).unwrap_or_default();
+            rows.sort();
+            let totals: Vec<u64> = rows.iter().map(|row| row.0).collect();
+            if !totals.iter().copied().eq(1..=*count) {
+                self.violations.push(format!(
+                    "{}: END counts {count} events, the topics have {} numbered {}",
+                    unit.id,
+                    totals.len(),
+                    gaps(&totals, *count)
+                ));
+            }
+            let mut heard: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+            for (_, table, order) in &rows {
+                heard.entry(table).or_default().push(*order);
+            }
+            let counted: Events = heard
+                .iter()
+                .map(|(table, rows)| ((*table).to_owned(), rows.len() as u64))
+                .collect();
+            if counted != *tables {
+                self.violations.push(format!(
+                    "{}: END counts {tables:?}, the topics have {counted:?}",
+                    unit.id
+                ));
+            }
+            for (table, mut rows) in heard {
+                rows.sort_unstable();
+                if !rows.iter().copied().eq(1..=rows.len() as u64) {
+                    self.violations
+                        .push(format!("{}: {table} is numbered {rows:?}", unit.id));
+                }
+            }
+        }
+        for (id, rows) in orders {
+            self.violations.push(format!(
+                "{} events of transaction {id} which the chain does not have",
+                rows.len()
+            ));
+        }
+    }
+
+    /// The chain is what the primary sealed: all of it from some transaction on, nothing else.
+    fn judge_record(&mut self, record: &Record) {
+        let chain: Vec<&Unit> = self.chain[self.start()..].iter().collect();
+        let mut found = Vec::new();
+        let first = chain.first().and_then(|unit| {
+            record
+                .sealed
+                .iter()
+                .find(|(_, sealed)| sealed.xid.to_string() == group(&unit.id))
+        });
+        if let Some((from, _)) = first {
+            let sealed: Vec<_> = record.sealed.range(*from..).collect();
+            for (at, (seq, sealed)) in sealed.iter().enumerate() {
+                let Some(unit) = chain.get(at) else {
+                    found.push(format!(
+                        "transaction {seq} and those after it, {} in all, are not in the chain",
+                        record.last() - **seq + 1
+                    ));
+                    break;
+                };
+                if group(&unit.id) != sealed.xid.to_string() {
+                    found.push(format!(
+                        "transaction {seq} is xid {}, but the chain goes on with {}",
+                        sealed.xid, unit.id
+                    ));
+                    break;
+                }
+                let heard = unit.end.as_ref().map(|end| &end.1);
+                if heard != Some(&sealed.events) {
+                    found.push(format!(
+                        "transaction {seq} ({}) caused {:?}, END says {heard:?}",
+                        unit.id, sealed.events
+                    ));
+                }
+            }
+            if chain.len() > sealed.len() {
+                found.push(format!(
+                    "{} transactions that nobody sealed",
+                    chain.len() - sealed.len()
+                ));
+            }
+        } else if let Some(unit) = chain.first() {
+            found.push(format!(
+                "the chain begins with {}, which nobody sealed",
+                unit.id
+            ));
+        }
+        // A set, for one cause may show in thousands of transactions.
+        let distinct: BTreeSet<String> = found.into_iter().collect();
+        self.violations.extend(distinct.into_iter().take(20));
+    }
+}
+
+/// Says briefly what is wrong with numbers that should be 1..=count.
+fn gaps(totals: &[u64], count: u64) -> String {
+    let have: BTreeSet<u64> = totals.iter().copied().collect();
+    let missing: Vec<u64> = (1..=count).filter(|n| !have.contains(n)).take(5).collect();
+    let doubled: Vec<u64> = totals
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
+        .take(5)
+        .collect();
+    let beyond = have.iter().filter(|n| **n > count).count();
+    format!("with {missing:?}… missing, {doubled:?}… doubled, {beyond} beyond")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::truth::Sealed;
+
+    fn events(pairs: &[(&str, u64)]) -> Events {
+        pairs
+            .iter()
+            .map(|(table, count)| ((*table).to_owned(), *count))
+            .collect()
+    }
+
+    fn unit(id: &str, link: Link, tables: &[(&str, u64)]) -> [Heard; 2] {
+        let count = tables.iter().map(|pair| pair.1).sum();
+        [
+            Heard::Begin {
+                id: id.into(),
+                link,
+            },
+            Heard::End {
+                id: id.into(),
+                link,
+                count,
+                tables: events(tables),
+            },
+        ]
+    }
+
+    fn row(table: &str, id: &str, total: u64, own: u64) -> Heard {
+        Heard::Row {
+            table: table.into(),
+            id: id.into(),
+            order: Some((total, own)),
+        }
+    }
+
+    /// A snapshot of two rows, then two transactions, all as it should be.
+    fn sound() -> (Vec<Heard>, Record) {
+        let mut heard = Vec::new();
+        heard.extend(unit(
+            "snapshot:100",
+            Link {
+                lsn: 100,
+                prev: 100,
+                seq: 0,
+            },
+            &[("p.a", 2), ("p.b", 0)],
+        ));
+        heard.extend(unit(
+            "7:200",
+            Link {
+                lsn: 200,
+                prev: 100,
+                seq: 1,
+            },
+            &[("p.a", 2), ("p.b", 1)],
+        ));
+        heard.extend(unit(
+            "9:300",
+            Link {
+                lsn: 300,
+                prev: 200,
+                seq: 2,
+            },
+            &[("p.b", 1)],
+        ));
+        for _ in 0..2 {
+            heard.push(Heard::Row {
+                table: "p.a".into(),
+                id: "snapshot:100".into(),
+                order: None,
+            });
+        }
+        heard.extend([
+            row("p.a", "7:150", 1, 1),
+            row("p.b", "7:151", 2, 1),
+            row("p.a", "7:152", 3, 2),
+        ]);
+        heard.push(row("p.b", "9:250", 1, 1));
+        let sealed = |xid, tables: &[_]| Sealed {
+            xid,
+            digest: String::new(),
+            sums: BTreeMap::new(),
+            events: events(tables),
+        };
+        let record = Record {
+            sealed: BTreeMap::from([
+                (1, sealed(5, &[("p.a", 2)])),
+                (2, sealed(7, &[("p.a", 2), ("p.b", 1)])),
+                (3, sealed(9, &[("p.b", 1)])),
+            ]),
+        };
+        (heard, record)
+    }
+
+    fn judge(heard: Vec<Heard>, record: &Record) -> Vec<String> {
+        let mut audit = Audit::default();
+        heard.into_iter().for_each(|one| audit.hear(one));
+        audit.judge(record)
+    }
+
+    #[test]
+    fn a_sound_chain_passes() {
+        let (heard, record) = sound();
+        assert_eq!(judge(heard, &record), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_single_loss_and_every_double_is_found() {
+        let (heard, record) = sound();
+        for at in 0..heard.len() {
+            let mut fewer = heard.clone();
+            let lost = fewer.remove(at);
+            assert!(
+                !judge(fewer, &record).is_empty(),
+                "the loss of {lost:?} was not found"
+            );
+            let mut more = heard.clone();
+            more.insert(at, heard[at].clone());
+            assert!(
+                !judge(more, &record).is_empty(),
+                "the double of {:?} was not found",
+                heard[at]
+            );
+        }
+    }
+
+    #[test]
+    fn a_transaction_lost_with_all_its_rows_is_found() {
+        let (heard, record) = sound();
+        for lost in ["7:", "9:"] {
+            let rest = heard
+                .iter()
+                .filter(|one| match one {
+                    Heard::Begin { id, .. } | Heard::End { id, .. } | Heard::Row { id, .. } => {
+                        !id.starts_with(lost)
+                    }
+                })
+                .cloned()
+                .collect();
+            assert!(
+                !judge(rest, &record).is_empty(),
+                "the loss of {lost} was not found"
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_in_the_wrong_table_is_found() {
+        let (mut heard, record) = sound();
+        let Some(Heard::Row { table, .. }) = heard.last_mut() else {
+            panic!("a row comes last")
+        };
+        *table = "p.a".into();
+        assert!(!judge(heard, &record).is_empty());
+    }
+}
