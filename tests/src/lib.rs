@@ -3,11 +3,12 @@
 //! * [`truth`]: the recorder of truth. A load that seals every transaction with a number and a
 //!   digest of all tables, a checker that recomputes it at the other end in every snapshot it can
 //!   take, an audit of the topics, and a comparison of the two databases row by row.
-//! * [`sql`], [`rest`], [`registry`], [`topic`], [`worker`]: how the suites talk to each server.
-//! * [`wait`]: conditions with deadlines. No test sleeps and hopes.
+//! * [`sql`], [`topic`]: how the suites read databases and topics.
+//! * [`chain`]: a pair of workers and their connectors, made for one test.
 //!
-//! The suites themselves are in `tests/tests`, one file per subject.
+//! Servers and workers come from `walbridge-lab`. The suites themselves are in `tests/tests`, one
+//! file per subject.
 
 pub mod sql;
+pub mod topic;
 pub mod truth;
-pub mod wait;

@@ -4,34 +4,28 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use walbridge_lab::{Lab, wait_for, wait_until};
 use walbridge_tests::sql::Sql;
 use walbridge_tests::truth::{
     Checker, Load, Pace, Record, TABLES, Verdict, compare, loading_of_subscription, prepare,
 };
-use walbridge_tests::wait;
-
-fn url(site: u16, database: &str) -> String {
-    format!(
-        "host=127.0.0.1 port={} user=postgres dbname={database}",
-        27000 + site
-    )
-}
 
 /// PostgreSQL's own logical replication between two databases, with one thing done to it.
 struct Native {
+    lab: &'static Lab,
     name: String,
 }
 
 impl Native {
     /// Creates both databases and the subscriptions, then breaks them with `harm` at the standby.
     fn create(name: &str, separately: &[&str], harm: &str) -> Result<Self> {
-        let name = format!("judge_{name}");
-        for site in [0, 1] {
-            let admin = Sql::connect(&url(site, "postgres"))?;
-            admin.run(&format!("drop database if exists {name} with (force)"))?;
-            admin.run(&format!("create database {name}"))?;
+        let native = Self {
+            lab: Lab::shared()?,
+            name: format!("judge_{name}"),
+        };
+        for site in [native.lab.east(), native.lab.west()] {
+            site.postgres().create_database(&native.name)?;
         }
-        let native = Self { name };
         prepare(&native.east())?;
         let (east, west) = (Sql::connect(&native.east())?, Sql::connect(&native.west())?);
         // The standby has the tables without what only the judge needs, and the column that
@@ -69,18 +63,19 @@ impl Native {
     }
 
     fn east(&self) -> String {
-        url(0, &self.name)
+        self.lab.east().postgres().url(&self.name)
     }
 
     fn west(&self) -> String {
-        url(1, &self.name)
+        self.lab.west().postgres().url(&self.name)
     }
 
     /// Runs the load and the checker for `time`, lets the standby catch up, and judges.
     fn trial(&self, time: Duration) -> Result<(Verdict, Vec<String>)> {
+        let _peace = self.lab.peace();
         let (east, west) = (Sql::connect(&self.east())?, Sql::connect(&self.west())?);
-        wait::until_true("the first copy", Duration::from_secs(30), || {
-            Ok(!loading_of_subscription(&west)?)
+        wait_until("the first copy", Duration::from_secs(30), || {
+            loading_of_subscription(&west).is_ok_and(|loading| !loading)
         })?;
         let load = Load::start(
             &self.east(),
@@ -100,13 +95,10 @@ impl Native {
         let written = load.stop()?;
         ensure!(written.lost == 0, "nothing was to be lost: {written:?}");
         let record = Record::read(&self.east())?;
-        wait::until("the standby to catch up", Duration::from_secs(60), || {
+        wait_for("the standby to catch up", Duration::from_secs(60), || {
             let seq = checker.seq();
-            if seq >= record.last() {
-                Ok(())
-            } else {
-                Err(format!("{seq} of {}", record.last()))
-            }
+            ensure!(seq >= record.last(), "it is at {seq} of {}", record.last());
+            Ok(Some(()))
         })?;
         let verdict = checker.finish(&record)?;
         let mut tables = TABLES.to_vec();
@@ -119,21 +111,13 @@ impl Native {
 
 impl Drop for Native {
     fn drop(&mut self) {
-        let Ok(west) = Sql::connect(&self.west()) else {
-            return;
-        };
-        for part in ["a", "b"] {
-            let slot = format!("{}_{part}", self.name);
-            let _ = west.run(&format!("drop subscription if exists {slot}"));
-        }
-        drop(west);
-        for site in [0, 1] {
-            if let Ok(admin) = Sql::connect(&url(site, "postgres")) {
-                let _ = admin.run(&format!(
-                    "drop database if exists {} with (force)",
-                    self.name
-                ));
+        if let Ok(west) = Sql::connect(&self.west()) {
+            for part in ["a", "b"] {
+                let _ = west.run(&format!("drop subscription if exists {}_{part}", self.name));
             }
+        }
+        for site in [self.lab.west(), self.lab.east()] {
+            let _ = site.postgres().drop_database(&self.name);
         }
     }
 }

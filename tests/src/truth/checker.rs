@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
 use super::{Record, TABLES};
 use crate::sql::Sql;
@@ -143,7 +143,7 @@ impl Watch {
             thread::sleep(Duration::from_millis(200));
             return;
         };
-        while !stop.load(Ordering::Relaxed) && !sql.is_closed() {
+        while !stop.load(Ordering::Relaxed) {
             match look(&sql, loading) {
                 Ok(Some(seen)) => {
                     self.take(seen);
@@ -158,7 +158,9 @@ impl Watch {
                 Err(error) if Sql::code(&error) == Some("40P01") => {}
                 Err(error) => self.complain(format!("a snapshot could not be read: {error:#}")),
             }
-            let _ = sql.run("rollback");
+            if sql.run("rollback").is_err() {
+                return;
+            }
             thread::sleep(pause);
         }
     }
@@ -235,7 +237,10 @@ fn look(sql: &Sql, loading: Loading) -> Result<Option<Seen>> {
     if loading(sql)? {
         return Ok(None);
     }
-    let truth = sql.row("select seq, digest::text from truth where id = 1", &[])?;
+    let truth = sql.query("select seq, digest::text from truth where id = 1", &[])?;
+    let [truth] = truth.as_slice() else {
+        bail!("truth has {} rows", truth.len())
+    };
     let parts: Vec<_> = TABLES
         .iter()
         .map(|table| {

@@ -57,11 +57,10 @@ pub fn compare_definitions(east: &Sql, west: &Sql, tables: &[&str]) -> Result<Ve
 }
 
 fn columns(sql: &Sql, table: &str) -> Result<Vec<String>> {
-    let names = sql.texts(&format!(
+    sql.texts(&format!(
         "select attname::text from pg_attribute where attrelid = to_regclass('public.{table}') \
          and attnum > 0 and not attisdropped order by attnum"
-    ))?;
-    Ok(names.into_iter().flatten().collect())
+    ))
 }
 
 fn rows(sql: &Sql, table: &str, columns: &[String]) -> Result<Vec<String>> {
@@ -70,10 +69,9 @@ fn rows(sql: &Sql, table: &str, columns: &[String]) -> Result<Vec<String>> {
         .map(|name| format!("\"{name}\"::text"))
         .collect();
     let list = texts.join(", ");
-    let rows = sql.texts(&format!(
+    let mut rows = sql.texts(&format!(
         "select to_json(array[{list}])::text from public.{table}"
     ))?;
-    let mut rows: Vec<String> = rows.into_iter().flatten().collect();
     rows.sort_unstable();
     Ok(rows)
 }

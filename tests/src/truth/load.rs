@@ -165,10 +165,11 @@ impl Writer {
                 continue;
             };
             let mut next = Instant::now();
-            while !self.stopped() && !sql.is_closed() {
+            let mut usable = true;
+            while !self.stopped() && usable {
                 thread::sleep(next.saturating_duration_since(Instant::now()));
                 next = Instant::now().max(next + step);
-                self.transaction(&sql)?;
+                usable = self.transaction(&sql)?;
             }
         }
         Ok(())
@@ -178,28 +179,28 @@ impl Writer {
         self.shared.stop.load(Ordering::Relaxed)
     }
 
-    /// Writes one transaction and takes back what the server refuses for a reason it may refuse.
-    fn transaction(&mut self, sql: &Sql) -> Result<()> {
+    /// Writes one transaction and takes back what the server refuses for a reason it may refuse;
+    /// returns whether the session can go on.
+    fn transaction(&mut self, sql: &Sql) -> Result<bool> {
         self.tried += 1;
         match self.attempt(sql) {
             Ok(true) => {
                 self.shared.sealed.fetch_add(1, Ordering::Relaxed);
+                return Ok(true);
             }
-            Ok(false) => {
-                self.shared.undone.fetch_add(1, Ordering::Relaxed);
+            Ok(false) => {}
+            // The outcome is not known; `judge.txn` will tell.
+            Err(error) if Sql::is_lost(&error) => {
+                self.shared.lost.fetch_add(1, Ordering::Relaxed);
+                return Ok(false);
             }
+            Err(error) if expected(&error) => sql.run("rollback")?,
             Err(error) => {
-                self.shared.undone.fetch_add(1, Ordering::Relaxed);
-                if !Sql::is_lost(&error) && !expected(&error) {
-                    return Err(error.context("the load met an error that no fault explains"));
-                }
-                // When the server goes away the outcome is not known; `judge.txn` will tell.
-                if sql.run("rollback").is_err() {
-                    self.shared.lost.fetch_add(1, Ordering::Relaxed);
-                }
+                return Err(error.context("the load met an error that no fault explains"));
             }
         }
-        Ok(())
+        self.shared.undone.fetch_add(1, Ordering::Relaxed);
+        Ok(true)
     }
 
     /// Writes one transaction; returns whether it was sealed and committed.

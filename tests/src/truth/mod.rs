@@ -17,6 +17,7 @@
 mod audit;
 mod checker;
 mod compare;
+mod listen;
 mod load;
 mod operations;
 mod record;
@@ -24,6 +25,7 @@ mod record;
 pub use audit::{Audit, Heard, Link};
 pub use checker::{Checker, Loading, Verdict, loading_of_subscription, loading_of_walbridge};
 pub use compare::{compare, compare_definitions};
+pub use listen::listen;
 pub use load::{Load, Pace, Written, prepare};
 pub use operations::Events;
 pub use record::{Record, Sealed};

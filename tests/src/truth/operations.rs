@@ -211,7 +211,7 @@ fn refill_key(w: &mut Writing<'_>) -> Result<()> {
     let victim = w
         .sql
         .texts("select id::text from moved order by id for update limit 2")?;
-    let [Some(gone), Some(heir)] = victim.as_slice() else {
+    let [gone, heir] = victim.as_slice() else {
         return Ok(());
     };
     w.change("moved", 1, &format!("delete from moved where id = {gone}"))?;
