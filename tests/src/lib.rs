@@ -9,6 +9,7 @@
 //! Servers and workers come from `walbridge-lab`. The suites themselves are in `tests/tests`, one
 //! file per subject.
 
+pub mod chain;
 pub mod sql;
 pub mod topic;
 pub mod truth;

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
-use apache_avro::{Schema, from_avro_datum};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
@@ -57,7 +58,8 @@ impl Decoder {
             let schema = Schema::parse_str(text).with_context(|| format!("schema {id}: {text}"))?;
             self.schemas.insert(id, schema);
         }
-        let value = from_avro_datum(&self.schemas[&id], &mut datum, None)?;
+        let reader = GenericDatumReader::builder(&self.schemas[&id]).build()?;
+        let value = reader.read_value(&mut datum)?;
         ensure!(
             datum.is_empty(),
             "{} bytes too many for schema {id}",

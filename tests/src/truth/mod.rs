@@ -21,6 +21,7 @@ mod listen;
 mod load;
 mod operations;
 mod record;
+mod trial;
 
 pub use audit::{Audit, Heard, Link};
 pub use checker::{Checker, Loading, Verdict, loading_of_subscription, loading_of_walbridge};
@@ -29,6 +30,7 @@ pub use listen::listen;
 pub use load::{Load, Pace, Written, prepare};
 pub use operations::Events;
 pub use record::{Record, Sealed};
+pub use trial::{Outcome, Trial};
 
 /// The tables whose rows make the digest.
 pub const TABLES: &[&str] = &[

@@ -1,0 +1,515 @@
+//! A chain made for one test: databases, workers and connectors of its own on the shared lab.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Map, Value, json};
+use walbridge_lab::{Http, Lab, PASSWORD, RunningWorker, Site, USER, Worker, wait_for};
+
+use crate::sql::Sql;
+
+/// How long servers and workers may take to get going on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which way the events take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Source and sink are in one worker and share east's Kafka.
+    OneSite,
+    /// The source is in east's worker; the mirror and the sink are in west's.
+    TwoSites,
+}
+
+/// What a chain is to be.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Names databases, topics, groups, slot and connectors; unique in the lab.
+    pub name: String,
+    /// Which way the events take.
+    pub shape: Shape,
+    /// Keys of the source connector on top of the usual ones; null takes one away.
+    pub source: Value,
+    /// Keys of the mirror on top of the usual ones.
+    pub mirror: Value,
+    /// Keys of the sink on top of the usual ones.
+    pub sink: Value,
+    /// Keys of the worker files on top of the usual ones.
+    pub worker: Vec<(String, String)>,
+}
+
+impl Plan {
+    /// Plans a chain with nothing unusual about it.
+    pub fn new(name: &str, shape: Shape) -> Self {
+        Self {
+            name: name.to_owned(),
+            shape,
+            source: json!({}),
+            mirror: json!({}),
+            sink: json!({}),
+            worker: Vec::new(),
+        }
+    }
+}
+
+/// One of the chain's connectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// PostgreSQL to Kafka.
+    Source,
+    /// Kafka to Kafka.
+    Mirror,
+    /// Kafka to PostgreSQL.
+    Sink,
+}
+
+/// One of the two ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The primary's site.
+    East,
+    /// The standby's site.
+    West,
+}
+
+/// A chain and its workers, which are killed when it goes out of scope.
+#[derive(Debug)]
+pub struct Chain {
+    lab: &'static Lab,
+    plan: Plan,
+    dir: PathBuf,
+    ports: [u16; 2],
+    workers: BTreeMap<&'static str, RunningWorker>,
+    http: Http,
+}
+
+impl Chain {
+    /// Creates both databases, empty, and the worker files; starts nothing.
+    ///
+    /// # Errors
+    /// If a server refuses.
+    pub fn prepare(lab: &'static Lab, plan: Plan) -> Result<Self> {
+        for site in [lab.east(), lab.west()] {
+            site.postgres().create_database(&plan.name)?;
+        }
+        let dir = lab.dir().join("chains").join(&plan.name);
+        std::fs::create_dir_all(&dir)?;
+        let ports = [lab.free_port()?, lab.free_port()?];
+        let http = Http::new()?;
+        let chain = Self {
+            lab,
+            plan,
+            dir,
+            ports,
+            workers: BTreeMap::new(),
+            http,
+        };
+        for end in chain.ends() {
+            std::fs::write(chain.worker_path(end), chain.worker_file(end))?;
+        }
+        Ok(chain)
+    }
+
+    /// Starts the workers and creates the connectors, and waits until all tasks run.
+    ///
+    /// # Errors
+    /// If one does not.
+    pub fn start(&mut self) -> Result<()> {
+        for end in self.ends() {
+            self.start_worker(end, None)?;
+        }
+        for part in self.parts() {
+            self.create(part)?;
+        }
+        self.wait_running()
+    }
+
+    /// Starts a worker (again), to abort at a failpoint if one is named.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start_worker(&mut self, end: End, crash_at: Option<&str>) -> Result<()> {
+        let name = format!("{}-{}", self.plan.name, name_of(end));
+        let mut worker =
+            Worker::new(self.lab.dir(), &name, &self.worker_path(end)).url(&self.url(end));
+        if let Some(point) = crash_at {
+            worker = worker.crash_at(point);
+        }
+        self.workers.remove(name_of(end));
+        let running = worker.describe()?;
+        // One that is to crash may do so before it ever answers.
+        if crash_at.is_some() {
+            running.spawn()?
+        } else {
+            running.start()?
+        }
+        self.workers.insert(name_of(end), running);
+        Ok(())
+    }
+
+    /// Returns the worker of an end.
+    ///
+    /// # Errors
+    /// If it was never started.
+    pub fn worker(&self, end: End) -> Result<&RunningWorker> {
+        self.workers
+            .get(name_of(end))
+            .with_context(|| format!("no worker {end:?} was started"))
+    }
+
+    /// Creates or changes one of the connectors.
+    ///
+    /// # Errors
+    /// If the worker refuses.
+    pub fn create(&self, part: Part) -> Result<()> {
+        let url = format!(
+            "{}/connectors/{}/config",
+            self.url_of(part),
+            self.connector(part)
+        );
+        self.http.put(&url, &self.config(part)).map(drop)
+    }
+
+    /// Sends a command such as `PUT pause` or `POST restart` about a connector.
+    ///
+    /// # Errors
+    /// If the worker refuses.
+    pub fn tell(&self, part: Part, verb: &str, command: &str) -> Result<Value> {
+        let url = format!(
+            "{}/connectors/{}/{command}",
+            self.url_of(part),
+            self.connector(part)
+        );
+        match verb {
+            "PUT" => self.http.put(&url, &json!({})),
+            "POST" => self.http.post(&url, &json!({})),
+            other => bail!("no verb {other}"),
+        }
+    }
+
+    /// Deletes a connector.
+    ///
+    /// # Errors
+    /// If the worker refuses.
+    pub fn delete(&self, part: Part) -> Result<()> {
+        self.http.delete(&format!(
+            "{}/connectors/{}",
+            self.url_of(part),
+            self.connector(part)
+        ))
+    }
+
+    /// Returns a connector's status.
+    ///
+    /// # Errors
+    /// If the worker does not answer.
+    pub fn status(&self, part: Part) -> Result<Value> {
+        self.http.get(&format!(
+            "{}/connectors/{}/status",
+            self.url_of(part),
+            self.connector(part)
+        ))
+    }
+
+    /// Waits until every task of every connector runs.
+    ///
+    /// # Errors
+    /// If one does not in time, with its status.
+    pub fn wait_running(&self) -> Result<()> {
+        self.parts()
+            .into_iter()
+            .try_for_each(|part| self.wait_state(part, "RUNNING").map(drop))
+    }
+
+    /// Waits until all tasks of a connector are in a state, and returns the status.
+    ///
+    /// # Errors
+    /// If they are not in time.
+    pub fn wait_state(&self, part: Part, state: &str) -> Result<Value> {
+        wait_for(&format!("{part:?} to be {state}"), PATIENCE, || {
+            let status = self.status(part)?;
+            let tasks = status["tasks"]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            ensure!(
+                !tasks.is_empty() && tasks.iter().all(|task| task["state"] == state),
+                "its status is {status}"
+            );
+            Ok(Some(status))
+        })
+    }
+
+    /// Waits until a connector's task has failed with the error `name`, returns its message, and
+    /// makes sure that the tasks of the other connectors still run.
+    ///
+    /// # Errors
+    /// If it does not fail so in time, or another one fails too.
+    pub fn wait_failed(&self, part: Part, name: &str) -> Result<String> {
+        let status = self.wait_state(part, "FAILED")?;
+        let trace = status["tasks"][0]["trace"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        ensure!(
+            trace.contains(name),
+            "{part:?} failed, but not with {name}: {trace}"
+        );
+        for other in self.parts().into_iter().filter(|other| *other != part) {
+            let status = self.status(other)?;
+            ensure!(
+                status["tasks"][0]["state"] == "RUNNING",
+                "{other:?} was disturbed by the failure of {part:?}: {status}"
+            );
+        }
+        Ok(trace)
+    }
+
+    /// Returns the URL of the primary's database.
+    pub fn east(&self) -> String {
+        self.lab.east().postgres().url(&self.plan.name)
+    }
+
+    /// Returns the URL of the standby's database.
+    pub fn west(&self) -> String {
+        self.lab.west().postgres().url(&self.plan.name)
+    }
+
+    /// Waits until the standby is streaming.
+    ///
+    /// # Errors
+    /// If it is not in time.
+    pub fn wait_streaming(&self) -> Result<()> {
+        self.wait_row(
+            "select count(*) from walbridge.position where phase = 'streaming'",
+            1,
+        )
+    }
+
+    /// Waits until a query at the standby yields at least this number.
+    ///
+    /// # Errors
+    /// If it does not in time, with the states of all connectors.
+    pub fn wait_row(&self, query: &str, wanted: i64) -> Result<()> {
+        let waited = wait_for(&format!("{query} to yield {wanted}"), 2 * PATIENCE, || {
+            let found = Sql::connect(&self.west())?.number(query)?;
+            ensure!(found >= wanted, "it yields {found}");
+            Ok(Some(()))
+        });
+        waited.with_context(|| self.describe())
+    }
+
+    /// Waits until the standby has transaction `seq` of the recorder of truth.
+    ///
+    /// # Errors
+    /// If it has not in time, with the states of all connectors.
+    pub fn wait_seq(&self, seq: i64) -> Result<()> {
+        self.wait_row("select coalesce(max(seq), -1) from truth", seq)
+    }
+
+    /// Says in which state everything is.
+    pub fn describe(&self) -> String {
+        let mut words = String::new();
+        for part in self.parts() {
+            let status = self
+                .status(part)
+                .map_or_else(|e| format!("{e:#}"), |s| s.to_string());
+            let _ = writeln!(words, "{part:?}: {status}");
+        }
+        for (name, worker) in &self.workers {
+            let _ = writeln!(words, "worker {name}: …\n{}", worker.log_tail(15));
+        }
+        words
+    }
+
+    /// Returns the chain's name, the prefix of its topics.
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    /// Returns the connectors of this chain, in the order the events take.
+    pub fn parts(&self) -> Vec<Part> {
+        match self.plan.shape {
+            Shape::OneSite => vec![Part::Source, Part::Sink],
+            Shape::TwoSites => vec![Part::Source, Part::Mirror, Part::Sink],
+        }
+    }
+
+    /// Returns the ends that have a worker.
+    pub fn ends(&self) -> Vec<End> {
+        match self.plan.shape {
+            Shape::OneSite => vec![End::East],
+            Shape::TwoSites => vec![End::East, End::West],
+        }
+    }
+
+    /// Returns the end whose worker runs a connector.
+    pub fn end_of(&self, part: Part) -> End {
+        match (self.plan.shape, part) {
+            (Shape::OneSite, _) | (_, Part::Source) => End::East,
+            _ => End::West,
+        }
+    }
+
+    /// Returns the site of an end.
+    pub fn site(&self, end: End) -> &'static Site {
+        match end {
+            End::East => self.lab.east(),
+            End::West => self.lab.west(),
+        }
+    }
+
+    /// Returns the name of a connector.
+    pub fn connector(&self, part: Part) -> String {
+        let part = match part {
+            Part::Source => "source",
+            Part::Mirror => "mirror",
+            Part::Sink => "sink",
+        };
+        format!("{}-{part}", self.plan.name)
+    }
+
+    /// Returns the configuration of a connector.
+    pub fn config(&self, part: Part) -> Value {
+        let (mut config, extra) = match part {
+            Part::Source => (self.source(), &self.plan.source),
+            Part::Mirror => (self.mirror(), &self.plan.mirror),
+            Part::Sink => (self.sink(), &self.plan.sink),
+        };
+        for (key, value) in extra.as_object().unwrap_or(&Map::new()) {
+            if value.is_null() {
+                config.remove(key);
+            } else {
+                config.insert(key.clone(), value.clone());
+            }
+        }
+        Value::Object(config)
+    }
+
+    fn source(&self) -> Map<String, Value> {
+        let (site, name) = (self.lab.east(), &self.plan.name);
+        object(json!({
+            "connector.class": "PostgresSource",
+            "database.hostname": "127.0.0.1",
+            "database.port": site.postgres().port().to_string(),
+            "database.user": USER,
+            "database.password": PASSWORD,
+            "database.dbname": name,
+            "topic.prefix": name,
+            "slot.name": name,
+            "publication.name": name,
+            "schema.include.list": "public",
+            "schema.registry.url": site.registry().url(),
+        }))
+    }
+
+    fn mirror(&self) -> Map<String, Value> {
+        object(json!({
+            "connector.class": "KafkaMirror",
+            "source.bootstrap.servers": self.lab.east().kafka().link_bootstrap(),
+            "source.schema.registry.url": self.lab.east().registry().link_url(),
+            "schema.registry.url": self.lab.west().registry().url(),
+            "topics.regex": format!("{}\\..*", self.plan.name),
+        }))
+    }
+
+    fn sink(&self) -> Map<String, Value> {
+        let registry = self.site(self.end_of(Part::Sink)).registry().url();
+        object(json!({
+            "connector.class": "PostgresSink",
+            "topics.regex": format!("{}\\..*", self.plan.name),
+            "connection.hostname": "127.0.0.1",
+            "connection.port": self.lab.west().postgres().port().to_string(),
+            "connection.username": USER,
+            "connection.password": PASSWORD,
+            "connection.database": self.plan.name,
+            "schema.registry.url": registry,
+        }))
+    }
+
+    fn url(&self, end: End) -> String {
+        format!(
+            "http://127.0.0.1:{}",
+            self.ports[usize::from(end == End::West)]
+        )
+    }
+
+    fn url_of(&self, part: Part) -> String {
+        self.url(self.end_of(part))
+    }
+
+    fn worker_path(&self, end: End) -> PathBuf {
+        self.dir.join(format!("{}.toml", name_of(end)))
+    }
+
+    fn worker_file(&self, end: End) -> String {
+        let group = format!("{}-{}", self.plan.name, name_of(end));
+        let mut keys = BTreeMap::from([
+            ("group.id".to_owned(), group.clone()),
+            (
+                "bootstrap.servers".to_owned(),
+                self.site(end).kafka().bootstrap(),
+            ),
+            ("listeners".to_owned(), self.url(end)),
+            (
+                "config.storage.topic".to_owned(),
+                format!("{group}-configs"),
+            ),
+            (
+                "config.storage.replication.factor".to_owned(),
+                "1".to_owned(),
+            ),
+            (
+                "offset.storage.topic".to_owned(),
+                format!("{group}-offsets"),
+            ),
+            (
+                "offset.storage.replication.factor".to_owned(),
+                "1".to_owned(),
+            ),
+            ("offset.storage.partitions".to_owned(), "3".to_owned()),
+            ("status.storage.topic".to_owned(), format!("{group}-status")),
+            (
+                "status.storage.replication.factor".to_owned(),
+                "1".to_owned(),
+            ),
+            ("status.storage.partitions".to_owned(), "1".to_owned()),
+            // Several partitions per table, or order across partitions would not be put to test.
+            (
+                "topic.creation.default.partitions".to_owned(),
+                "3".to_owned(),
+            ),
+        ]);
+        keys.extend(self.plan.worker.iter().cloned());
+        keys.iter().fold(String::new(), |mut file, (key, value)| {
+            let _ = writeln!(file, "\"{key}\" = {value:?}");
+            file
+        })
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.workers.clear();
+        for site in [self.lab.east(), self.lab.west()] {
+            // A server that a fault left dead is repaired, and its database forgotten, by the lab.
+            let _ = site.postgres().drop_database(&self.plan.name);
+        }
+    }
+}
+
+fn name_of(end: End) -> &'static str {
+    match end {
+        End::East => "east",
+        End::West => "west",
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
