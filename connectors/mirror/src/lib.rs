@@ -1,1 +1,25 @@
 //! Copies topics from another site's Kafka, byte for byte and exactly once.
+//!
+//! ```text
+//!  source Kafka ─▶ Consumer ─▶ [schema ids] ─▶ Batch + offsets ─▶ the worker's Kafka transaction
+//!       ▲                          ▲
+//!       └─ Scout: topics, ids, partitions, target topics (a thread of its own)
+//! ```
+//!
+//! Key, value, headers, timestamp and partition stay as they are; only schema ids inside Confluent's
+//! frame are translated, when both registries are given. What is guaranteed:
+//! * a record committed at the source is at the target exactly once, in the order of its partition;
+//! * the position of every partition is stored from the first moment on, also of empty ones, so that
+//!   nothing that appears and expires while the mirror is down can be missed without notice;
+//! * a topic truncated behind the position, deleted, or created anew stops the task by name.
+
+mod connector;
+mod position;
+mod route;
+mod schema_ids;
+mod scout;
+mod selection;
+mod settings;
+mod task;
+
+pub use connector::MirrorConnector;

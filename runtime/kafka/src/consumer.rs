@@ -153,6 +153,11 @@ impl Consumer {
         }
     }
 
+    /// Files the records of a topic under this description from now on, which may have another name.
+    pub fn file_under(&mut self, topic: &str, spec: Arc<TopicSpec>) {
+        self.topics.insert(topic.to_owned(), spec);
+    }
+
     /// Returns the offsets at which partitions were last seen to end, for records that can be read.
     pub fn ends(&self) -> &HashMap<TopicPartition, i64> {
         &self.ends
