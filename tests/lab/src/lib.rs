@@ -31,7 +31,7 @@
 //!
 //! Environment: `WALBRIDGE_LAB_DIR` and `WALBRIDGE_LAB_PORT` place a lab, `WALBRIDGE_LAB_PARTS`
 //! its downloads; `WALBRIDGE_LAB_ATTACH` makes tests use the lab in that folder;
-//! `WALBRIDGE_LAB_KEEP` leaves the folder of a lab that ended; `WALBRIDGE_BIN` is the executable.
+//! `WALBRIDGE_LAB_KEEP` leaves the folder of a lab that ended; `WALBRIDGE_LAB_BIN` is the executable.
 
 mod conditions;
 mod deadline;

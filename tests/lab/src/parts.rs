@@ -80,8 +80,8 @@ fn ensure_kafka(cache: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
     ));
     let work = fresh(&cache.join("kafka.part"))?;
     std::fs::write(work.join("pom.xml"), project())?;
-    run(Command::new("mvn")
-        .args(["-q", "-B", "-f"])
+    run(maven(&work)
+        .arg("-f")
         .arg(work.join("pom.xml"))
         .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
         .arg(format!("-DoutputDirectory={}", work.join("libs").display())))
@@ -100,8 +100,8 @@ fn ensure_registry(cache: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
         "fetching the Apicurio schema registry {REGISTRY} from Maven Central (142 MB)"
     ));
     let work = fresh(&cache.join("apicurio.part"))?;
-    run(Command::new("mvn")
-        .args(["-q", "-B", "dependency:copy"])
+    run(maven(&work)
+        .arg("dependency:copy")
         .arg(format!(
             "-Dartifact=io.apicurio:apicurio-registry-app:{REGISTRY}:tar.gz:all"
         ))
@@ -123,6 +123,15 @@ fn ensure_registry(cache: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
     Ok(done)
 }
 
+/// Prepares Maven with a repository of its own, which goes with the work folder: nothing is left
+/// in the user's.
+fn maven(work: &Path) -> Command {
+    let mut command = Command::new("mvn");
+    command.args(["-q", "-B"]);
+    command.arg(format!("-Dmaven.repo.local={}", work.join("m2").display()));
+    command
+}
+
 /// Empties a work folder left by an earlier attempt.
 fn fresh(dir: &Path) -> Result<PathBuf> {
     if dir.exists() {
@@ -134,6 +143,7 @@ fn fresh(dir: &Path) -> Result<PathBuf> {
 
 /// Moves a finished work folder to its name, so that half a part is never taken for a whole one.
 fn settle(work: &Path, name: &Path) -> Result<()> {
+    std::fs::remove_dir_all(work.join("m2"))?;
     if name.exists() {
         std::fs::remove_dir_all(name)?;
     }

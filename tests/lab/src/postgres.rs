@@ -187,18 +187,31 @@ impl Postgres {
     /// Prepares one of PostgreSQL's own programs (`psql`, `pgbench`, `pg_recvlogical`, …) with the
     /// environment that makes it connect here as the superuser.
     pub fn tool(&self, name: &str) -> Command {
-        let mut command = Command::new(self.bin.join(name));
-        command
-            .env("PGHOST", "127.0.0.1")
-            .env("PGPORT", self.port.to_string())
-            .env("PGUSER", USER)
-            .env("PGPASSWORD", PASSWORD)
-            .env("LC_ALL", "C");
+        let mut command = Command::new(self.tool_path(name));
+        command.envs(self.tool_env());
         if let (Some(user), "initdb" | "pg_ctl" | "pg_resetwal") = (self.user, name) {
             use std::os::unix::process::CommandExt;
             command.uid(user.uid).gid(user.gid).current_dir("/");
         }
         command
+    }
+
+    /// Returns the path of one of PostgreSQL's own programs.
+    pub fn tool_path(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// Returns the environment that makes PostgreSQL's own programs connect here.
+    pub fn tool_env(&self) -> Vec<(String, String)> {
+        [
+            ("PGHOST", "127.0.0.1"),
+            ("PGPORT", self.port.to_string().as_str()),
+            ("PGUSER", USER),
+            ("PGPASSWORD", PASSWORD),
+            ("LC_ALL", "C"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
     }
 }
 

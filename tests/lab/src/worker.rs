@@ -207,10 +207,10 @@ impl Drop for RunningWorker {
     }
 }
 
-/// Returns the walbridge executable: `$WALBRIDGE_BIN`, else the one that stands beside this test
+/// Returns the walbridge executable: `$WALBRIDGE_LAB_BIN`, else the one that stands beside this test
 /// or program in Cargo's target folder. The first call from a test builds it if it is missing.
 pub fn binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("WALBRIDGE_BIN") {
+    if let Some(path) = std::env::var_os("WALBRIDGE_LAB_BIN") {
         return Ok(path.into());
     }
     let me = std::env::current_exe()?;

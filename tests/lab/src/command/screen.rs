@@ -1,0 +1,159 @@
+//! The live screen of `lab up`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use walbridge_lab::{Lab, Link};
+
+use super::reading::{Reader, Reading};
+
+/// How often the screen is drawn; without a terminal a line is printed ten times as rarely.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Shows what both sides have until time is over or somebody presses Enter or Ctrl-C.
+pub(super) fn show(lab: &Lab, duration: Duration, terminal: bool) -> Result<()> {
+    let ended = Arc::new(AtomicBool::new(false));
+    listen(&ended, terminal);
+    let reader = Reader::open(lab)?;
+    let started = Instant::now();
+    let mut peak = 0;
+    let mut broken = 0_u64;
+    let mut ticks = 0_u64;
+    let mut drawn = 0;
+    while started.elapsed() < duration && !ended.load(Ordering::Relaxed) {
+        let text = match reader.read() {
+            Ok(reading) => {
+                peak = peak.max(reading.behind());
+                broken += u64::from(reading.sums.is_some_and(|sums| !sums.agree()));
+                if terminal {
+                    draw(
+                        &reading,
+                        lab.link(),
+                        peak,
+                        ticks + 1,
+                        broken,
+                        duration,
+                        started,
+                    )
+                } else {
+                    line(&reading, started)
+                }
+            }
+            Err(error) => format!("  reading: {error:#}\n"),
+        };
+        if terminal {
+            // Back to the first line of the last drawing, then clear to the end of the screen.
+            let home = if drawn > 0 {
+                format!("\x1b[{drawn}A\r\x1b[J")
+            } else {
+                String::new()
+            };
+            drawn = text.lines().count();
+            print!("{home}{text}");
+            flush();
+        } else if ticks.is_multiple_of(10) {
+            print!("{text}");
+            flush();
+        }
+        ticks += 1;
+        thread::sleep(TICK);
+    }
+    Ok(())
+}
+
+fn flush() {
+    use std::io::Write;
+    // A closed screen is no reason to stop.
+    let _ = std::io::stdout().flush();
+}
+
+fn draw(
+    reading: &Reading,
+    link: &Link,
+    peak: i64,
+    reads: u64,
+    broken: u64,
+    duration: Duration,
+    started: Instant,
+) -> String {
+    let network = link.describe().unwrap_or_else(|error| format!("{error:#}"));
+    let bytes = reading
+        .bytes
+        .map_or("—".to_owned(), |bytes| bytes.to_string());
+    let phase = reading.phase.as_deref().unwrap_or("waiting for the stream");
+    let left = duration.saturating_sub(started.elapsed()).as_secs();
+    let sums = match reading.sums {
+        None => "not there yet".to_owned(),
+        Some(sums) => format!(
+            "{} accounts, {} tellers, {} branches, {} history: {}",
+            sums.accounts,
+            sums.tellers,
+            sums.branches,
+            sums.history,
+            if sums.agree() { "equal" } else { "TORN" }
+        ),
+    };
+    format!(
+        "
+  east  committed   {:>10} transactions
+  west  applied     {:>10} transactions   ({phase})
+  lag               {:>10} transactions   {bytes} bytes   {} ms   (most so far: {peak} transactions)
+  TPC-B at west     {sums}
+                    {reads} snapshots read, {broken} torn
+  network           {network}
+
+  {left} s left; Enter or Ctrl-C goes on
+",
+        reading.committed,
+        reading.applied,
+        reading.behind(),
+        reading.millis,
+    )
+}
+
+fn line(reading: &Reading, started: Instant) -> String {
+    let agree = match reading.sums {
+        None => "no tables yet",
+        Some(sums) if sums.agree() => "sums equal",
+        Some(_) => "sums TORN",
+    };
+    format!(
+        "{:>5.1} s  east {}  west {}  lag {} transactions {} bytes {} ms  {agree}\n",
+        started.elapsed().as_secs_f64(),
+        reading.committed,
+        reading.applied,
+        reading.behind(),
+        reading
+            .bytes
+            .map_or("—".to_owned(), |bytes| bytes.to_string()),
+        reading.millis,
+    )
+}
+
+/// Notes Ctrl-C and, at a terminal, Enter. The threads end with the process.
+fn listen(ended: &Arc<AtomicBool>, terminal: bool) {
+    let flag = Arc::clone(ended);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        if runtime.is_ok_and(|runtime| runtime.block_on(tokio::signal::ctrl_c()).is_ok()) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    });
+    if terminal {
+        let flag = Arc::clone(ended);
+        thread::spawn(move || {
+            let mut line = String::new();
+            if std::io::stdin()
+                .read_line(&mut line)
+                .is_ok_and(|count| count > 0)
+            {
+                flag.store(true, Ordering::Relaxed);
+            }
+        });
+    }
+}
