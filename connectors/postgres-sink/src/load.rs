@@ -1,0 +1,160 @@
+//! Loading a snapshot: it begins with the tables, goes on with rows as they come, and ends with the
+//! counts. Until then the target is no standby, and says so.
+
+use walbridge_connector_api::{ConnectorError, Result};
+use walbridge_postgres::ident::qualified;
+
+use walbridge_schemas::transaction::Status;
+
+use crate::apply::{Refused, Run};
+use crate::definition::Definition;
+use crate::marker::{Marker, Unit};
+use crate::params::{Array, Raw, texts};
+use crate::position::{ADVANCE, Phase};
+use crate::rows::Kept;
+use crate::sink::Sink;
+use crate::table::TargetTable;
+use crate::target::origin_sql;
+
+const LOADED: &str = "\
+UPDATE walbridge.relation AS r SET loaded = s.loaded
+FROM unnest($2::text[], $3::bigint[]) AS s(topic, loaded) WHERE r.link = $1 AND r.topic = s.topic";
+
+impl Sink {
+    /// Begins to load a snapshot: all its tables are there and empty afterwards.
+    pub(crate) fn begin_loading(&mut self, begin: Marker) -> Result<()> {
+        let Unit::Snapshot(lsn) = begin.unit else {
+            return Ok(());
+        };
+        if self.pending.transactions > 0 {
+            self.commit()?;
+        }
+        if begin.epoch < self.position.epoch {
+            return Err(ConnectorError::stop(
+                "Fenced",
+                format!(
+                    "snapshot {lsn} was taken from a primary of epoch {}, but epoch {} has begun",
+                    begin.epoch, self.position.epoch
+                ),
+            )
+            .remedy("stop the source of the former primary"));
+        }
+        tracing::info!(%lsn, tables = begin.tables.len(), "a snapshot begins");
+        let mut empty = Vec::new();
+        for definition in &begin.tables {
+            let Some(topic) = self.topic_of_collection(&definition.collection()) else {
+                continue;
+            };
+            let ours = self.topics[topic].definition.is_some();
+            if !self.is_free(definition, ours)? {
+                empty.push(qualified(&definition.schema, &definition.table));
+            }
+            self.shape(definition)?;
+            let name = self.topics[topic].name.to_string();
+            self.remember(&name, definition)?;
+            self.topics[topic].definition = Some(definition.clone());
+            self.topics[topic].active = None;
+        }
+        if !empty.is_empty() {
+            let mut run = Run::new(
+                &mut self.target,
+                &self.rows,
+                &self.bindings,
+                &self.config.link,
+            );
+            run.sql(format!("TRUNCATE ONLY {}", empty.join(", ")));
+            run.send().map_err(Refused::error)?;
+        }
+        self.position.phase = Phase::Loading;
+        self.position.snapshot_lsn = lsn;
+        self.position.epoch = begin.epoch;
+        self.position.commit_ts = begin.ts_us;
+        self.start(begin);
+        Ok(())
+    }
+
+    /// Returns whether a table is not there or empty; one with rows that this link did not write is
+    /// refused.
+    fn is_free(&mut self, definition: &Definition, ours: bool) -> Result<bool> {
+        let (schema, name) = (&definition.schema, &definition.table);
+        let session = &self.target.session;
+        if TargetTable::load(session, &mut self.types, schema, name)?.is_none() {
+            return Ok(true);
+        }
+        let table = qualified(schema, name);
+        let rows = session.query(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), &[])?;
+        let filled = rows.first().is_some_and(|row| row.get(0));
+        if filled && !ours && !self.config.truncate_nonempty {
+            return Err(ConnectorError::stop(
+                "SnapshotTargetNotEmpty",
+                format!(
+                    "table {} at the target holds rows that link {} never wrote",
+                    definition.collection(),
+                    self.config.link
+                ),
+            )
+            .remedy(
+                "empty the table, point the sink at another database, or set \
+                 snapshot.target.nonempty to truncate",
+            ));
+        }
+        Ok(!filled)
+    }
+
+    /// Goes on with a snapshot that was being loaded when the task last ended; `loaded` says how many
+    /// rows of each topic are there.
+    pub(crate) fn resume_loading(&mut self, loaded: &[(usize, u64)]) {
+        let at = &self.position;
+        let begin = Marker {
+            status: Status::Begin,
+            unit: Unit::Snapshot(at.snapshot_lsn),
+            epoch: at.epoch,
+            lsn: at.snapshot_lsn,
+            prev: at.snapshot_lsn,
+            seq: 0,
+            ts_us: at.commit_ts,
+            tables: Vec::new(),
+            counts: Vec::new(),
+        };
+        self.start(begin);
+        for (topic, loaded) in loaded {
+            self.topics[*topic].taken = *loaded;
+        }
+    }
+
+    /// Commits the rows loaded so far, with the offsets up to which they are.
+    pub(crate) fn commit_loading(&mut self) -> Result<()> {
+        let touched: Vec<usize> = self.dirty.clone();
+        self.flush(true)?;
+        let mut loaded = Array::new(20);
+        for at in &touched {
+            let taken = self.topics[*at].taken;
+            let _ = loaded.push(|out| {
+                out.extend_from_slice(&(taken as i64).to_be_bytes());
+                Ok::<_, std::convert::Infallible>(())
+            });
+        }
+        let topics = texts(touched.iter().map(|at| &*self.topics[*at].name));
+        let (params, lanes) = self.advance_params();
+        let origin = origin_sql(self.position.snapshot_lsn, self.position.commit_ts);
+        let link = self.config.link.clone();
+        let mut run = Run::new(&mut self.target, &self.rows, &self.bindings, &link);
+        run.sql(origin);
+        let sent = run
+            .statement(
+                LOADED,
+                vec![Raw::text(&link), topics, loaded.finish()],
+                None,
+            )
+            .and_then(|()| run.statement(ADVANCE, params, Some(1)))
+            .map_err(Refused::Error)
+            .and_then(|()| run.send());
+        self.end(sent)?;
+        for (lane, next) in lanes {
+            self.rows.lanes[lane].stored = next;
+        }
+        self.rows.release(Kept::default());
+        self.count();
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Where each partition goes on, and whether what the cluster has still fits what was stored.
+
+use std::sync::Arc;
+
+use walbridge_connector_api::{ConnectorError, PartitionInfo, Result, StartAt};
+
+use crate::lane::Lane;
+use crate::position::{Phase, StoredOffset};
+use crate::sink::Sink;
+
+impl Sink {
+    /// Takes in partitions and returns where to start each.
+    pub(crate) fn admit(
+        &mut self,
+        partitions: &[PartitionInfo],
+        stored: &[StoredOffset],
+    ) -> Result<Vec<StartAt>> {
+        let mut starts = Vec::new();
+        for info in partitions {
+            let name = &info.partition.topic;
+            let number = info.partition.partition;
+            let known = stored
+                .iter()
+                .find(|at| *at.topic == **name && at.partition == number);
+            if let Some(known) = known {
+                self.check(info, known)?;
+            }
+            let start = match known {
+                Some(known) => StartAt::Offset(known.next),
+                None => StartAt::Beginning,
+            };
+            let next = known.map_or(info.first, |known| known.next);
+            let mut lane = Lane::new(info.partition.clone(), info.topic_id.clone(), next);
+            if known.is_none() {
+                // Stored with the next commit, with the topic's id, even if nothing comes.
+                lane.stored = -1;
+            }
+            self.place_lane(lane)?;
+            starts.push(start);
+        }
+        Ok(starts)
+    }
+
+    fn place_lane(&mut self, lane: Lane) -> Result<()> {
+        let at = self.rows.lanes.len();
+        let name = Arc::clone(&lane.partition.topic);
+        let transactions = self.config.is_transaction_topic(&name);
+        if transactions && self.transactions.is_some() {
+            return Err(ConnectorError::stop(
+                "ChainGap",
+                format!("topic {name} has more than one partition: it says nothing about order"),
+            )
+            .remedy(
+                "the transaction topic must have one partition; name it in transaction.topic",
+            ));
+        }
+        self.lane_of.insert(lane.partition.clone(), at);
+        self.rows.lanes.push(lane);
+        self.heads.push(None);
+        if transactions {
+            self.transactions = Some(at);
+            self.topic_of.push(None);
+        } else {
+            let topic = self.topic(&name);
+            self.topics[topic].lanes.push(at);
+            self.topic_of.push(Some(topic));
+        }
+        Ok(())
+    }
+
+    fn check(&self, info: &PartitionInfo, known: &StoredOffset) -> Result<()> {
+        let (topic, partition) = (&known.topic, known.partition);
+        let remedy = "let the source begin a new snapshot into new topics, and give the sink another \
+                      link.name or delete its rows in the target's schema walbridge";
+        if info.topic_id != known.topic_id {
+            return Err(ConnectorError::stop(
+                "TopicRecreated",
+                format!(
+                    "topic {topic} was deleted and created again: its id is {}, the target was fed \
+                     from {}",
+                    info.topic_id, known.topic_id
+                ),
+            )
+            .remedy(remedy));
+        }
+        if info.first > known.next {
+            return Err(ConnectorError::stop(
+                "TopicTruncated",
+                format!(
+                    "topic {topic} partition {partition}: offsets {} to {} are needed next but were \
+                     removed; the first that can be read is {}",
+                    known.next,
+                    info.first - 1,
+                    info.first
+                ),
+            )
+            .remedy(
+                "keep records longer (retention.ms, retention.bytes), and let the source begin a new \
+                 snapshot",
+            ));
+        }
+        if info.end < known.next {
+            return Err(ConnectorError::stop(
+                "TopicTruncated",
+                format!(
+                    "topic {topic} partition {partition} ends at offset {}, but the target has \
+                     applied up to {}: the cluster has lost records or is another one",
+                    info.end, known.next
+                ),
+            )
+            .remedy(
+                "check which cluster the worker reads; if records are lost, begin a new snapshot",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on without a topic that the target was fed from.
+    pub(crate) fn check_deleted(
+        &self,
+        partitions: &[PartitionInfo],
+        stored: &[StoredOffset],
+    ) -> Result<()> {
+        if self.position.phase == Phase::New {
+            return Ok(());
+        }
+        for known in stored {
+            let there = partitions.iter().any(|info| {
+                *info.partition.topic == *known.topic && info.partition.partition == known.partition
+            });
+            if !there && self.config.topics.contain(&known.topic) {
+                return Err(ConnectorError::stop(
+                    "TopicDeleted",
+                    format!(
+                        "topic {} partition {} is gone; the target was fed from it up to offset {}",
+                        known.topic, known.partition, known.next
+                    ),
+                )
+                .remedy(
+                    "check which cluster the worker reads; if the topic was deleted, begin a new \
+                     snapshot into new topics",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

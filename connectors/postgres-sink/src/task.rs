@@ -1,0 +1,258 @@
+//! The sink as a task: what the runtime calls.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use walbridge_connector_api::{
+    Applied, Batch, ConnectorError, PartitionInfo, Result, SinkControl, SinkTask, StartAt,
+    TaskContext,
+};
+use walbridge_postgres::Lsn;
+
+use crate::config::Config;
+use crate::follow::Progress;
+use crate::position;
+use crate::schema::Schemas;
+use crate::sink::Sink;
+use crate::target::Target;
+
+/// How long one call may work before the runtime gets to look after its own affairs.
+const TURN: Duration = Duration::from_millis(500);
+/// How old the oldest transaction not applied must be before more are waited for to fold with it.
+const BEHIND_US: i64 = 500_000;
+/// How long at most they are waited for.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// A sink task: not connected before it knows its partitions.
+pub(crate) struct PostgresSinkTask {
+    parts: Option<(Config, TaskContext, Box<dyn Schemas>)>,
+    sink: Option<Sink>,
+}
+
+impl PostgresSinkTask {
+    pub(crate) fn new(config: Config, context: TaskContext, schemas: Box<dyn Schemas>) -> Self {
+        Self {
+            parts: Some((config, context, schemas)),
+            sink: None,
+        }
+    }
+
+    fn start(&mut self, partitions: &[PartitionInfo]) -> Result<Vec<StartAt>> {
+        let (config, context, schemas) = self.parts.take().ok_or_else(not_open)?;
+        let target = Target::connect(&config.connection, config.synchronous_commit.as_deref())?;
+        let link = config.link.clone();
+        let position = position::take(&target.session, &link)?;
+        target.replicate(&config.connection, &format!("walbridge_{link}"))?;
+        let stored = position::offsets(&target.session, &link)?;
+        let relations = position::relations(&target.session, &link)?;
+        tracing::info!(
+            link, fence = position.fence, lsn = %position.commit_lsn, seq = position.seq,
+            phase = position.phase.as_str(), "the sink goes on"
+        );
+        let mut sink = Sink::new(config, context, schemas, target, position);
+        sink.check_deleted(partitions, &stored)?;
+        let starts = sink.admit(partitions, &stored)?;
+        let mut loaded = Vec::new();
+        for (name, definition, rows) in relations {
+            let topic = sink.topic(&name);
+            sink.topics[topic].definition = Some(definition);
+            loaded.push((topic, rows));
+        }
+        if sink.is_loading() {
+            sink.resume_loading(&loaded);
+        }
+        sink.report();
+        self.sink = Some(sink);
+        Ok(starts)
+    }
+}
+
+fn not_open() -> ConnectorError {
+    ConnectorError::rewind("NotOpen", "the sink task has not been opened")
+}
+
+impl SinkTask for PostgresSinkTask {
+    fn open(&mut self, partitions: &[PartitionInfo]) -> Result<Vec<StartAt>> {
+        match &mut self.sink {
+            None => self.start(partitions),
+            Some(sink) => {
+                // Partitions of topics known before may have been admitted by a former task.
+                let stored = position::offsets(&sink.target.session, &sink.config.link)?;
+                sink.admit(partitions, &stored)
+            }
+        }
+    }
+
+    fn put(&mut self, batch: Option<Batch>, control: &mut dyn SinkControl) -> Result<Applied> {
+        let sink = self.sink.as_mut().ok_or_else(not_open)?;
+        sink.put(batch, control).map_err(|error| {
+            sink.target.rollback();
+            sink.examine(error)
+        })
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(50)
+    }
+
+    fn stop(&mut self) {
+        if let Some(sink) = &mut self.sink {
+            sink.target.rollback();
+        }
+        self.sink = None;
+    }
+}
+
+impl Sink {
+    fn put(&mut self, batch: Option<Batch>, control: &mut dyn SinkControl) -> Result<Applied> {
+        let before: Vec<i64> = self.rows.lanes.iter().map(|lane| lane.stored).collect();
+        let came = batch.is_some();
+        if let Some(batch) = batch {
+            self.take_in(&batch)?;
+            control.recycle(batch);
+        }
+        let start = Instant::now();
+        let mut pending = false;
+        loop {
+            if self.advance()? == Progress::Blocked {
+                break;
+            }
+            if start.elapsed() > TURN || self.context.stop.is_stopped() {
+                pending = true;
+                break;
+            }
+        }
+        if !pending {
+            pending = self.rest(came)?;
+            self.check_holes(control)?;
+        }
+        self.balance(control);
+        self.report();
+        let lanes = self.rows.lanes.iter();
+        let moved = lanes
+            .zip(before)
+            .filter(|(lane, before)| lane.stored != *before);
+        Ok(Applied {
+            offsets: moved
+                .map(|(lane, _)| (lane.partition.clone(), lane.stored))
+                .collect(),
+            pending,
+        })
+    }
+
+    /// Copies a batch's records to their lanes.
+    fn take_in(&mut self, batch: &Batch) -> Result<()> {
+        self.last_arrival = Instant::now();
+        let mut last = None;
+        for record in batch.records() {
+            let walbridge_connector_api::Partition::Fixed(partition) = record.partition else {
+                continue;
+            };
+            let key = (record.topic, partition);
+            let lane = match last {
+                Some((known, lane)) if known == key => lane,
+                _ => self.lane(batch, record, partition)?,
+            };
+            last = Some((key, lane));
+            self.rows.lanes[lane].push(batch, record);
+            if self.topic_of[lane].is_none() {
+                self.see(batch, record);
+            }
+        }
+        Ok(())
+    }
+
+    fn lane(
+        &self,
+        batch: &Batch,
+        record: &walbridge_connector_api::Record,
+        partition: i32,
+    ) -> Result<usize> {
+        let name = &batch.topic_of(record).name;
+        let found = self
+            .lane_of
+            .iter()
+            .find(|(at, _)| at.partition == partition && *at.topic == **name);
+        found.map(|(_, lane)| *lane).ok_or_else(|| {
+            ConnectorError::rewind(
+                "NotOpen",
+                format!("topic {name} partition {partition} was never opened"),
+            )
+        })
+    }
+
+    /// Learns how far the stream is from a record of the transaction topic.
+    fn see(&mut self, batch: &Batch, record: &walbridge_connector_api::Record) {
+        let headers = &batch.headers(record);
+        let number = |name| {
+            let bytes = headers.last(name)?.try_into().ok()?;
+            Some(u64::from_be_bytes(bytes))
+        };
+        if let (Some(lsn), Some(seq)) = (number("wb.lsn"), number("wb.seq")) {
+            let ts = number("wb.ts").unwrap_or_default() as i64;
+            self.newest = (lsn, seq, ts);
+        }
+    }
+
+    /// Commits what is complete, unless more is about to come to fold with it; says whether it waits.
+    fn rest(&mut self, came: bool) -> Result<bool> {
+        let idle = self.current.as_ref().is_none_or(|current| {
+            current.counts.is_empty() && self.topics.iter().all(|topic| topic.taken == 0)
+        });
+        if self.pending.transactions > 0 && idle {
+            let since = self.pending.since.unwrap_or_else(Instant::now);
+            let behind = now_us() - self.position.commit_ts > BEHIND_US;
+            if came && behind && since.elapsed() < GATHER {
+                return Ok(true);
+            }
+            self.commit()?;
+        } else if self.is_loading() && self.pending.rows > 0 && !came {
+            self.commit_loading()?;
+        }
+        Ok(false)
+    }
+
+    /// Shows how far the target is.
+    pub(crate) fn report(&self) {
+        let metrics = &self.context.metrics;
+        let at = &self.position;
+        let applied = match self.pending.transactions {
+            0 => at.commit_lsn,
+            _ => Lsn(metrics.position.load(Relaxed).max(0) as u64),
+        };
+        if self.pending.transactions == 0 {
+            metrics.position.store(at.commit_lsn.0 as i64, Relaxed);
+            metrics.sequence.store(at.seq as i64, Relaxed);
+        }
+        let (lsn, seq, _) = self.newest;
+        let done = metrics.sequence.load(Relaxed).max(0) as u64;
+        let behind = seq.saturating_sub(done);
+        metrics
+            .lag_bytes
+            .store(lsn.saturating_sub(applied.0) as i64, Relaxed);
+        metrics.lag_transactions.store(behind as i64, Relaxed);
+        let oldest = self
+            .current
+            .as_ref()
+            .map_or(at.commit_ts, |current| current.begin.ts_us);
+        let lag = if behind == 0 {
+            0
+        } else {
+            (now_us() - oldest).max(0) / 1000
+        };
+        metrics.lag_ms.store(lag, Relaxed);
+        metrics
+            .buffered_bytes
+            .store(self.buffered() as i64, Relaxed);
+        metrics.last_progress_ms.store(now_us() / 1000, Relaxed);
+        metrics.fact("phase", at.phase.as_str());
+        metrics.fact("commit_lsn", applied.to_string());
+    }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_micros() as i64
+}

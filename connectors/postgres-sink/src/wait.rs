@@ -1,0 +1,168 @@
+//! What the sink waits for, whom it lets wait, and when waiting has gone on too long.
+
+use std::time::{Duration, Instant};
+
+use walbridge_connector_api::{ConnectorError, Result, SinkControl, TopicPartition};
+
+use crate::event::Turn;
+use crate::marker::Unit;
+use crate::sink::Sink;
+
+/// Longer than this without any record, and the stream does not flow.
+const QUIET: Duration = Duration::from_secs(2);
+
+impl Sink {
+    /// Pauses partitions that ran ahead and resumes those that are waited for.
+    pub(crate) fn balance(&mut self, control: &mut dyn SinkControl) {
+        let held = self.buffered();
+        let budget = self.config.buffer_bytes;
+        let needed = self.needed();
+        let (mut pause, mut resume) = (Vec::new(), Vec::new());
+        for (at, lane) in self.rows.lanes.iter_mut().enumerate() {
+            let wanted = needed.contains(&at);
+            if lane.paused && (wanted || held < budget / 2) {
+                lane.paused = false;
+                resume.push(lane.partition.clone());
+            } else if !lane.paused && !wanted && held > budget / 4 * 3 {
+                lane.paused = true;
+                pause.push(lane.partition.clone());
+            }
+        }
+        if !pause.is_empty() {
+            control.pause(&pause);
+        }
+        if !resume.is_empty() {
+            control.resume(&resume);
+        }
+    }
+
+    /// Returns the lanes without whose records nothing can go on.
+    fn needed(&self) -> Vec<usize> {
+        let empty = |at: &usize| self.rows.lanes[*at].is_empty();
+        let Some(current) = self
+            .current
+            .as_ref()
+            .filter(|current| current.end.is_some())
+        else {
+            let loading = self.is_loading() || self.transactions.is_none();
+            return (0..self.rows.lanes.len())
+                .filter(|at| (loading || self.topic_of[*at].is_none()) && empty(at))
+                .collect();
+        };
+        let missing = current.counts.iter();
+        missing
+            .filter(|(topic, count)| self.topics[*topic].taken < *count)
+            .flat_map(|(topic, _)| self.topics[*topic].lanes.iter().copied())
+            .filter(empty)
+            .collect()
+    }
+
+    /// Stops if rows that END counts are certainly not there, or have not come for too long.
+    pub(crate) fn check_holes(&mut self, control: &mut dyn SinkControl) -> Result<()> {
+        let now = Instant::now();
+        let Some(current) = self
+            .current
+            .as_mut()
+            .filter(|current| current.end.is_some())
+        else {
+            return Ok(());
+        };
+        let quiet = now.duration_since(self.last_arrival) > QUIET;
+        if quiet {
+            current.flowing = now;
+        }
+        let (unit, since, flowing) = (current.begin.unit, current.since, current.flowing);
+        let missing: Vec<(usize, u64)> = current
+            .counts
+            .iter()
+            .copied()
+            .filter(|(topic, count)| self.topics[*topic].taken < *count)
+            .collect();
+        for (topic, count) in &missing {
+            let lanes = self.topics[*topic].lanes.clone();
+            if !lanes.is_empty() && self.all_beyond(&lanes, unit)? {
+                return Err(self.mismatch(*topic, *count, unit, "stop"));
+            }
+        }
+        let Some((topic, count)) = missing.first().copied() else {
+            return Ok(());
+        };
+        if now.duration_since(since) < self.config.grace {
+            return Ok(());
+        }
+        let partitions: Vec<TopicPartition> = self.topics[topic]
+            .lanes
+            .iter()
+            .map(|at| self.rows.lanes[*at].partition.clone())
+            .collect();
+        // While the cluster cannot be asked, nothing can be said to be missing.
+        control.inspect(&partitions)?;
+        if now.duration_since(flowing) >= self.config.grace {
+            return Err(self.mismatch(topic, count, unit, "stop"));
+        }
+        if quiet {
+            return Err(self.mismatch(topic, count, unit, "retry"));
+        }
+        Ok(())
+    }
+
+    /// Returns whether the next record of every partition belongs to something later.
+    fn all_beyond(&mut self, lanes: &[usize], unit: Unit) -> Result<bool> {
+        for lane in lanes {
+            let Some(event) = self.head(*lane)? else {
+                return Ok(false);
+            };
+            let beyond = match (event.turn, unit) {
+                // Its own rows, too, if they are not the next: the next would stand before them.
+                (Turn::Streamed { xid, order }, Unit::Transaction(current)) if xid == current => {
+                    let topic = self.topic_of[*lane].map(|topic| self.topics[topic].taken);
+                    topic.is_some_and(|taken| order > taken + 1)
+                }
+                (Turn::Snapshot { lsn }, Unit::Snapshot(current)) => lsn > current.0,
+                (Turn::Snapshot { .. }, _) => false,
+                _ => true,
+            };
+            if !beyond {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn mismatch(&self, topic: usize, count: u64, unit: Unit, how: &str) -> ConnectorError {
+        let topic = &self.topics[topic];
+        let heads: Vec<String> = topic
+            .lanes
+            .iter()
+            .map(|at| {
+                let lane = &self.rows.lanes[*at];
+                format!(
+                    "partition {} from offset {}",
+                    lane.partition.partition, lane.next
+                )
+            })
+            .collect();
+        let heads = if heads.is_empty() {
+            "the topic is not there".to_owned()
+        } else {
+            heads.join(", ")
+        };
+        let position = self.current.as_ref().map(|current| current.begin.lsn);
+        let at = position.map_or(String::new(), |lsn| format!(" at LSN {lsn}"));
+        let message = format!(
+            "topic {}: {unit}{at} has {count} rows by its END, but {} were found; row {} is missing \
+             ({heads})",
+            topic.name,
+            topic.taken,
+            topic.taken + 1
+        );
+        if how == "retry" {
+            return ConnectorError::retry("CountMismatch", message).remedy(
+                "nothing comes any more: if what fills the topics is behind or cut off, this mends \
+                 itself; if not, records were removed, and the source must begin a new snapshot",
+            );
+        }
+        ConnectorError::stop("CountMismatch", message)
+            .remedy("records were removed from the topic: let the source begin a new snapshot")
+    }
+}
