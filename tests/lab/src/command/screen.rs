@@ -85,32 +85,35 @@ fn draw(
         .map_or("—".to_owned(), |bytes| bytes.to_string());
     let phase = reading.phase.as_deref().unwrap_or("waiting for the stream");
     let left = duration.saturating_sub(started.elapsed()).as_secs();
-    let sums = match reading.sums {
-        None => "not there yet".to_owned(),
-        Some(sums) => format!(
-            "{} accounts, {} tellers, {} branches, {} history: {}",
-            sums.accounts,
-            sums.tellers,
-            sums.branches,
-            sums.history,
-            if sums.agree() { "equal" } else { "TORN" }
-        ),
-    };
+    let sums = reading.sums.map_or(String::new(), |sums| {
+        format!(
+            "    accounts {:>10}   tellers {:>10}\n    branches {:>10}   history {:>10}\n",
+            sums.accounts, sums.tellers, sums.branches, sums.history
+        )
+    });
+    // No line may be wider than a terminal: the next drawing goes back by counting lines.
     format!(
         "
-  east  committed   {:>10} transactions
-  west  applied     {:>10} transactions   ({phase})
-  lag               {:>10} transactions   {bytes} bytes   {} ms   (most so far: {peak} transactions)
-  TPC-B at west     {sums}
-                    {reads} snapshots read, {broken} torn
-  network           {network}
+  east   committed  {:>10} transactions
+  west   applied    {:>10} transactions   ({phase})
+  lag               {:>10} transactions   {bytes} bytes   {} ms
+                    {peak:>10} at most so far
 
+  TPC-B at west, in one snapshot: {}
+{sums}  {reads} snapshots read, {broken} torn
+
+  network {network}
   {left} s left; Enter or Ctrl-C goes on
 ",
         reading.committed,
         reading.applied,
         reading.behind(),
         reading.millis,
+        match reading.sums {
+            None => "not there yet",
+            Some(sums) if sums.agree() => "all equal",
+            Some(_) => "TORN",
+        },
     )
 }
 
