@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use walbridge_connector_api::Connector;
+use walbridge_postgres_source::PostgresSource;
 
 /// The kinds of connectors that can be created.
 #[derive(Clone, Default)]
@@ -21,7 +22,7 @@ impl std::fmt::Debug for Catalog {
 impl Catalog {
     /// Returns the catalog of the connectors compiled in.
     pub fn built_in() -> Self {
-        Self::new(vec![])
+        Self::new(vec![Arc::new(PostgresSource)])
     }
 
     /// Creates a catalog of these connectors.

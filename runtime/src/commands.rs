@@ -24,8 +24,6 @@ pub(crate) fn worker(file: &Path, env: &BTreeMap<String, String>) -> ExitCode {
     if let Err(error) = logging::start(&config.log_level, config.json_logs) {
         return fail(CONFIGURATION, &error);
     }
-    // An error means that a provider is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     crash::arm(env.get("WALBRIDGE_CRASH").map(String::as_str));
     let worker = match Worker::start(config, Catalog::built_in(), Resolver::new()) {
         Ok(worker) => worker,

@@ -217,6 +217,8 @@ impl Worker {
         resolver: Resolver,
     ) -> Result<Self, WorkerError> {
         install_hook();
+        // One for all TLS of the process; an error means that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let listeners = rest::bind(&config.listeners)?;
         let shared = Arc::new(Shared::new(config, catalog, resolver));
         let addresses: Vec<_> = listeners

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 use walbridge_connector_api::{ConnectorError, Result};
 
@@ -9,24 +10,21 @@ thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Installs a panic hook that logs and remembers where a thread panicked.
+/// Installs, once, a panic hook that remembers where a thread panicked and then does as the old one.
 pub(crate) fn install_hook() {
-    panic::set_hook(Box::new(|info| {
-        let what = info
-            .payload()
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| info.payload().downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".into());
-        let place = info
-            .location()
-            .map(|l| format!(" at {l}"))
-            .unwrap_or_default();
-        let trace = std::backtrace::Backtrace::capture();
-        let text = format!("{what}{place}");
-        tracing::error!(panic = %text, backtrace = %trace, "a thread panicked");
-        LAST.with(|last| *last.borrow_mut() = Some(text));
-    }));
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let what = info.payload_as_str().unwrap_or("no message");
+            let place = info
+                .location()
+                .map(|l| format!(" at {l}"))
+                .unwrap_or_default();
+            LAST.with(|last| *last.borrow_mut() = Some(format!("{what}{place}")));
+            previous(info);
+        }));
+    });
 }
 
 /// Runs `body`; a panic in it becomes an error that stops the task.

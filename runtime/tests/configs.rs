@@ -1,0 +1,128 @@
+//! The files in `configs/`: they load, and their reference says what the worker checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use walbridge::catalog::Catalog;
+use walbridge::config::{WorkerConfig, worker_keys};
+use walbridge::connector;
+use walbridge::secrets::Resolver;
+use walbridge_connector_api::ConfigDef;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs")
+}
+
+/// The environment that `./lab env` gives, with values that fit anywhere.
+fn environment() -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    for site in ["EAST", "WEST"] {
+        for (name, value) in [
+            ("KAFKA", "127.0.0.1:9092"),
+            ("KAFKA_LINK", "127.0.0.1:9093"),
+            ("CONNECT_PORT", "8083"),
+            ("PG_HOST", "127.0.0.1"),
+            ("PG_PORT", "5432"),
+            ("PG_DATABASE", "lab"),
+            ("PG_USER", "lab"),
+            ("PG_PASSWORD", "lab"),
+            ("REGISTRY", "http://127.0.0.1:8081"),
+            ("REGISTRY_LINK", "http://127.0.0.1:8082"),
+        ] {
+            env.insert(format!("{site}_{name}"), value.to_owned());
+        }
+    }
+    env
+}
+
+fn files(extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for site in ["east", "west"] {
+        for entry in std::fs::read_dir(folder().join(site)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ext| ext == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty());
+    found
+}
+
+#[test]
+fn worker_files_load() {
+    for file in files("toml") {
+        let config = WorkerConfig::load(&file, &environment()).unwrap_or_else(|e| panic!("{e}"));
+        assert!(config.group.starts_with("walbridge-"));
+    }
+}
+
+#[test]
+fn connector_files_are_good() {
+    let env = environment();
+    let resolver = Resolver::with_env(move |name| env.get(name).cloned());
+    let catalog = Catalog::built_in();
+    let mut names = BTreeSet::new();
+    for file in files("json") {
+        let shown = file.display();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let config = connector::parse_request(&text).unwrap_or_else(|e| panic!("{shown}: {e}"));
+        assert!(names.insert(config["name"].clone()), "{shown}: the name is taken");
+        let checked = connector::check(&catalog, &resolver, &config)
+            .unwrap_or_else(|e| panic!("{shown}: {e}"));
+        assert_eq!(checked.problems, [], "{shown}");
+    }
+}
+
+#[test]
+fn the_reference_is_what_the_worker_checks() {
+    let readme = folder().join("README.md");
+    let text = std::fs::read_to_string(&readme).unwrap();
+    let (before, rest) = text.split_once("<!-- keys -->\n").unwrap();
+    let (now, after) = rest.split_once("<!-- /keys -->").unwrap();
+    let wanted = reference();
+    if std::env::var_os("WALBRIDGE_TEST_UPDATE").is_some() {
+        let whole = format!("{before}<!-- keys -->\n{wanted}<!-- /keys -->{after}");
+        std::fs::write(&readme, whole).unwrap();
+        return;
+    }
+    assert!(
+        now == wanted,
+        "configs/README.md does not say what the definitions say; run \
+         WALBRIDGE_TEST_UPDATE=1 cargo test -p walbridge --test configs"
+    );
+}
+
+fn reference() -> String {
+    let mut out = String::new();
+    table(&mut out, "Worker", &worker_keys());
+    for connector in Catalog::built_in().all() {
+        let title = connector.class().rsplit('.').next().unwrap_or_default();
+        table(&mut out, title, &connector::definition(connector.as_ref()));
+    }
+    out
+}
+
+fn table(out: &mut String, title: &str, def: &ConfigDef) {
+    let _ = write!(out, "\n### {title}\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|\n");
+    for key in &def.keys {
+        let default = match (key.default, key.required) {
+            (Some(""), _) | (None, false) => String::new(),
+            (Some(value), _) => format!("`{}`", value.replace('|', "\\|")),
+            (None, true) => "must be given".into(),
+        };
+        let mut doc = key.doc.replace('|', "\\|");
+        if !key.allowed.is_empty() {
+            doc = format!("{doc} One of: {}.", key.allowed.join(", "));
+        }
+        let kind = key.kind.as_str().to_lowercase();
+        let _ = writeln!(out, "| `{}` | {kind} | {default} | {doc} |", key.name);
+    }
+    if !def.prefixes.is_empty() {
+        let all: Vec<_> = def.prefixes.iter().map(|prefix| format!("`{prefix}…`")).collect();
+        let _ = writeln!(out, "\nPassed on: {}.", all.join(", "));
+    }
+    out.push('\n');
+}

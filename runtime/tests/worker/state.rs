@@ -1,0 +1,139 @@
+//! State lives in Kafka alone, in Kafka Connect's formats.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::site::{name, read, start, wait};
+
+#[test]
+fn a_worker_with_an_empty_disk_goes_on_where_another_was() {
+    let group = name("handover");
+    let topic = name("handover");
+    let config = json!({ "connector.class": "Counter", "topic": topic, "step": 7, "limit": 2100 });
+    let paused = json!({ "connector.class": "Counter", "topic": name("paused") });
+    let first = start(&group);
+    assert_eq!(first.create("c", &config).status, 201);
+    let body = json!({ "name": "p", "config": paused, "initial_state": "paused" }).to_string();
+    assert_eq!(first.send("POST", "/connectors", Some(&body)).status, 201);
+    wait("some rows", || {
+        (first.status("c")["tasks"][0]["details"]["rows"].as_u64()? > 100).then_some(())
+    });
+    let took = first.stop();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let second = start(&group);
+    assert_eq!(second.get("/connectors").json(), json!(["c", "p"]));
+    assert_eq!(second.status("p")["connector"]["state"], "PAUSED");
+    let found = read(&topic, 1, |found| found.len() >= 2100);
+    let numbers: Vec<String> = found.into_iter().filter_map(|(_, value)| value).collect();
+    let expected: Vec<String> = (0..2100).map(|n| n.to_string()).collect();
+    assert_eq!(numbers, expected, "each number once and in order");
+}
+
+#[test]
+fn topics_hold_connects_records() {
+    let worker = start(&name("formats"));
+    let config = json!({ "connector.class": "Counter", "topic": name("formats"), "limit": 4 });
+    assert_eq!(worker.create("f", &config).status, 201);
+    worker.task("f", "RUNNING");
+    let topic = |kind: &str| format!("{}-{kind}", worker.group);
+    let offsets = read(&topic("offsets"), 3, |found| {
+        found
+            .iter()
+            .any(|(_, value)| value.as_deref() == Some(r#"{"next":4}"#))
+    });
+    assert!(
+        offsets
+            .iter()
+            .all(|(key, _)| key == r#"["f",{"counter":"f"}]"#),
+        "{offsets:?}"
+    );
+    assert_eq!(worker.send("PUT", "/connectors/f/stop", None).status, 204);
+    assert_eq!(worker.send("DELETE", "/connectors/f", None).status, 204);
+    let configs = read(&topic("configs"), 1, |found| {
+        found
+            .iter()
+            .any(|(key, value)| key == "target-state-f" && value.is_none())
+    });
+    let keys: Vec<&str> = configs.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "connector-f",
+            "task-f-0",
+            "commit-f",
+            "commit-f",
+            "target-state-f",
+            "connector-f",
+            "target-state-f"
+        ]
+    );
+    let json =
+        |n: usize| -> Value { serde_json::from_str(configs[n].1.as_ref().unwrap()).unwrap() };
+    assert_eq!(json(0)["properties"]["connector.class"], "Counter");
+    assert_eq!(
+        json(1)["properties"]["task.class"],
+        "org.example.CounterConnector"
+    );
+    assert_eq!(json(2), json!({ "tasks": 1 }));
+    assert_eq!(json(3), json!({ "tasks": 0 }));
+    assert_eq!(json(4), json!({ "state": "PAUSED", "state.v2": "STOPPED" }));
+    let statuses = read(&topic("status"), 5, |found| {
+        found
+            .iter()
+            .any(|(key, value)| key == "status-connector-f" && value.is_none())
+    });
+    let running = statuses.iter().find(|(key, value)| {
+        key == "status-task-f-0"
+            && value
+                .as_ref()
+                .is_some_and(|value| value.contains("RUNNING"))
+    });
+    let running: Value = serde_json::from_str(running.unwrap().1.as_ref().unwrap()).unwrap();
+    assert_eq!(running["trace"], Value::Null);
+    assert!(
+        running["worker_id"]
+            .as_str()
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
+    assert!(running["generation"].is_u64());
+}
+
+#[test]
+fn offsets_are_shown_and_changed_only_when_stopped() {
+    let worker = start(&name("offsets"));
+    let topic = name("offsets");
+    let config = json!({ "connector.class": "Counter", "topic": topic, "limit": 3 });
+    assert_eq!(worker.create("o", &config).status, 201);
+    let shown = |expected: Value| {
+        wait("the offsets to be as expected", || {
+            (worker.get("/connectors/o/offsets").json() == expected).then_some(())
+        });
+    };
+    shown(json!({ "offsets": [{ "partition": { "counter": "o" }, "offset": { "next": 3 } }] }));
+    let refused = worker.send("DELETE", "/connectors/o/offsets", None);
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused
+            .message()
+            .starts_with("Connectors must be in the STOPPED state")
+    );
+    assert_eq!(worker.send("PUT", "/connectors/o/stop", None).status, 204);
+    let body = r#"{"offsets":[{"partition":{"counter":"o"},"offset":{"next":2}}]}"#;
+    let altered = worker.send("PATCH", "/connectors/o/offsets", Some(body));
+    assert_eq!(
+        altered.json()["message"],
+        "The offsets for this connector have been altered successfully"
+    );
+    shown(json!({ "offsets": [{ "partition": { "counter": "o" }, "offset": { "next": 2 } }] }));
+    assert_eq!(worker.send("PUT", "/connectors/o/resume", None).status, 202);
+    let again = read(&topic, 1, |found| found.len() >= 4);
+    assert_eq!(again[3].1.as_deref(), Some("2"));
+    assert_eq!(worker.send("PUT", "/connectors/o/stop", None).status, 204);
+    assert_eq!(
+        worker.send("DELETE", "/connectors/o/offsets", None).status,
+        200
+    );
+    shown(json!({ "offsets": [] }));
+}

@@ -1,0 +1,86 @@
+//! Worker files: every mistake at once, where it is, and never a secret.
+
+use std::collections::BTreeMap;
+
+use walbridge::config::WorkerConfig;
+
+fn load(text: &str, env: &[(&str, &str)]) -> Result<WorkerConfig, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("worker.toml");
+    std::fs::write(&file, text).unwrap();
+    let env: BTreeMap<String, String> =
+        env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    WorkerConfig::load(&file, &env)
+        .map_err(|problems| problems.to_string().replace(&dir.path().display().to_string(), "DIR"))
+}
+
+const GOOD: &str = r#"
+group.id = "1e5"
+bootstrap.servers = ["a:1", "b:2"]
+"config.storage.topic" = "c"
+offset.storage.topic = "o"
+[status.storage]
+topic = "s"
+"#;
+
+#[test]
+fn forms_of_keys_are_the_same_and_the_environment_wins() {
+    let env = [
+        ("WALBRIDGE_GROUP_ID", "007"),
+        ("WALBRIDGE_CRASH", "x"),
+        ("WALBRIDGE_LAB_DIR", "/tmp"),
+        ("WALBRIDGE_TRANSACTION_MAX_MS", "20"),
+    ];
+    let config = load(GOOD, &env).unwrap();
+    assert_eq!(config.group, "007");
+    assert_eq!(config.limits.transaction_time.as_millis(), 20);
+    assert_eq!(config.own_topics(), ["c", "o", "s"]);
+    assert_eq!(config.client("admin").expose()["bootstrap.servers"], "a:1,b:2");
+    assert_eq!(config.listeners[0].to_string(), "http://127.0.0.1:8083");
+    assert_eq!(load(GOOD, &[]).unwrap().group, "1e5");
+}
+
+#[test]
+fn every_mistake_is_reported_with_its_place() {
+    let text = r#"
+group.id = "g"
+config.storage.topic = "same"
+offset.storage.topic = "same"
+status.storage.topic = "${env:NOT_SET}"
+status.storage.partitions = "many"
+offset.storage.partitons = 3
+listeners = "ftp://x:1"
+sasl.pasword = "hunter2"
+log.format = "xml"
+"#;
+    let found = load(text, &[("WALBRIDGE_TOPIC_CREATION_ENABLE", "maybe")]).unwrap_err();
+    let expected = "\
+9 mistakes
+  DIR/worker.toml: status.storage.topic: ${env:NOT_SET}: environment variable NOT_SET is not set
+  DIR/worker.toml: bootstrap.servers: Missing required configuration \"bootstrap.servers\" which has no default value.
+  DIR/worker.toml: status.storage.partitions: Invalid value many for configuration status.storage.partitions: Not a number of type INT
+  environment variable WALBRIDGE_TOPIC_CREATION_ENABLE: topic.creation.enable: Invalid value maybe for configuration topic.creation.enable: Expected value to be either true or false
+  DIR/worker.toml: log.format: Invalid value xml for configuration log.format: String must be one of: text, json
+  DIR/worker.toml: offset.storage.partitons: Unknown configuration \"offset.storage.partitons\"; did you mean \"offset.storage.partitions\"?
+  DIR/worker.toml: listeners: ftp is not a supported scheme; supported: http
+  DIR/worker.toml: offset.storage.topic: must name another topic than config.storage.topic
+  DIR/worker.toml: sasl.pasword: ";
+    assert!(found.starts_with(expected), "{found}");
+    assert!(!found.contains("hunter2"), "{found}");
+}
+
+#[test]
+fn files_that_are_not_there_or_not_toml_say_so() {
+    let found = load("group.id = [", &[]).unwrap_err();
+    assert!(found.starts_with("1 mistake\n  DIR/worker.toml: "), "{found}");
+    let none = WorkerConfig::load("/nowhere/worker.toml".as_ref(), &BTreeMap::new()).unwrap_err();
+    assert!(none.to_string().contains("/nowhere/worker.toml: cannot be read"), "{none}");
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let text = format!("{GOOD}\nsasl.jaas.config = \"x\"\n").replace("[status.storage]\ntopic", "status.storage.topic");
+    let text = text.replace("\"x\"", "\"org.apache.kafka.common.security.plain.PlainLoginModule required username=\\\"u\\\" password=\\\"hunter2\\\";\"");
+    let config = load(&text, &[]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
