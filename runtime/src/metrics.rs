@@ -107,6 +107,10 @@ fn family<M: EncodeMetric>(
     }
     let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
     for (labels, value) in values {
+        if labels.is_empty() {
+            // A metric without labels has no braces, which some readers insist on.
+            return value.encode(metric);
+        }
         value.encode(metric.encode_family(&labels)?)?;
     }
     Ok(())
