@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use walbridge_connector_api::Connector;
+use walbridge_mirror::MirrorConnector;
+use walbridge_postgres_sink::PostgresSink;
 use walbridge_postgres_source::PostgresSource;
 
 /// The kinds of connectors that can be created.
@@ -22,7 +24,11 @@ impl std::fmt::Debug for Catalog {
 impl Catalog {
     /// Returns the catalog of the connectors compiled in.
     pub fn built_in() -> Self {
-        Self::new(vec![Arc::new(PostgresSource)])
+        Self::new(vec![
+            Arc::new(PostgresSource),
+            Arc::new(PostgresSink::new()),
+            Arc::new(MirrorConnector),
+        ])
     }
 
     /// Creates a catalog of these connectors.

@@ -69,7 +69,10 @@ fn connector_files_are_good() {
         let shown = file.display();
         let text = std::fs::read_to_string(&file).unwrap();
         let config = connector::parse_request(&text).unwrap_or_else(|e| panic!("{shown}: {e}"));
-        assert!(names.insert(config["name"].clone()), "{shown}: the name is taken");
+        assert!(
+            names.insert(config["name"].clone()),
+            "{shown}: the name is taken"
+        );
         let checked = connector::check(&catalog, &resolver, &config)
             .unwrap_or_else(|e| panic!("{shown}: {e}"));
         assert_eq!(checked.problems, [], "{shown}");
@@ -106,7 +109,10 @@ fn reference() -> String {
 }
 
 fn table(out: &mut String, title: &str, def: &ConfigDef) {
-    let _ = write!(out, "\n### {title}\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|\n");
+    let _ = write!(
+        out,
+        "\n### {title}\n\n| Key | Type | Default | Meaning |\n|---|---|---|---|\n"
+    );
     for key in &def.keys {
         let default = match (key.default, key.required) {
             (Some(""), _) | (None, false) => String::new(),
@@ -121,7 +127,11 @@ fn table(out: &mut String, title: &str, def: &ConfigDef) {
         let _ = writeln!(out, "| `{}` | {kind} | {default} | {doc} |", key.name);
     }
     if !def.prefixes.is_empty() {
-        let all: Vec<_> = def.prefixes.iter().map(|prefix| format!("`{prefix}…`")).collect();
+        let all: Vec<_> = def
+            .prefixes
+            .iter()
+            .map(|prefix| format!("`{prefix}…`"))
+            .collect();
         let _ = writeln!(out, "\nPassed on: {}.", all.join(", "));
     }
     out.push('\n');

@@ -8,10 +8,15 @@ fn load(text: &str, env: &[(&str, &str)]) -> Result<WorkerConfig, String> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("worker.toml");
     std::fs::write(&file, text).unwrap();
-    let env: BTreeMap<String, String> =
-        env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    WorkerConfig::load(&file, &env)
-        .map_err(|problems| problems.to_string().replace(&dir.path().display().to_string(), "DIR"))
+    let env: BTreeMap<String, String> = env
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    WorkerConfig::load(&file, &env).map_err(|problems| {
+        problems
+            .to_string()
+            .replace(&dir.path().display().to_string(), "DIR")
+    })
 }
 
 const GOOD: &str = r#"
@@ -35,7 +40,10 @@ fn forms_of_keys_are_the_same_and_the_environment_wins() {
     assert_eq!(config.group, "007");
     assert_eq!(config.limits.transaction_time.as_millis(), 20);
     assert_eq!(config.own_topics(), ["c", "o", "s"]);
-    assert_eq!(config.client("admin").expose()["bootstrap.servers"], "a:1,b:2");
+    assert_eq!(
+        config.client("admin").expose()["bootstrap.servers"],
+        "a:1,b:2"
+    );
     assert_eq!(config.listeners[0].to_string(), "http://127.0.0.1:8083");
     assert_eq!(load(GOOD, &[]).unwrap().group, "1e5");
 }
@@ -72,14 +80,22 @@ log.format = "xml"
 #[test]
 fn files_that_are_not_there_or_not_toml_say_so() {
     let found = load("group.id = [", &[]).unwrap_err();
-    assert!(found.starts_with("1 mistake\n  DIR/worker.toml: "), "{found}");
+    assert!(
+        found.starts_with("1 mistake\n  DIR/worker.toml: "),
+        "{found}"
+    );
     let none = WorkerConfig::load("/nowhere/worker.toml".as_ref(), &BTreeMap::new()).unwrap_err();
-    assert!(none.to_string().contains("/nowhere/worker.toml: cannot be read"), "{none}");
+    assert!(
+        none.to_string()
+            .contains("/nowhere/worker.toml: cannot be read"),
+        "{none}"
+    );
 }
 
 #[test]
 fn secrets_do_not_show() {
-    let text = format!("{GOOD}\nsasl.jaas.config = \"x\"\n").replace("[status.storage]\ntopic", "status.storage.topic");
+    let text = format!("{GOOD}\nsasl.jaas.config = \"x\"\n")
+        .replace("[status.storage]\ntopic", "status.storage.topic");
     let text = text.replace("\"x\"", "\"org.apache.kafka.common.security.plain.PlainLoginModule required username=\\\"u\\\" password=\\\"hunter2\\\";\"");
     let config = load(&text, &[]).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
