@@ -16,7 +16,10 @@ pub(crate) fn install_hook() {
     ONCE.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let what = info.payload_as_str().unwrap_or("no message");
+            let payload = info.payload();
+            let what = payload.downcast_ref::<&str>().copied();
+            let what = what.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let what = what.unwrap_or("no message");
             let place = info
                 .location()
                 .map(|l| format!(" at {l}"))
