@@ -1,5 +1,7 @@
 //! Worker files: every mistake at once, where it is, and never a secret.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 
 use walbridge::config::WorkerConfig;

@@ -1,5 +1,7 @@
 //! The worker with connectors made for testing, on a real broker.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod connectors;
 mod failures;
 mod loops;
