@@ -1,0 +1,6 @@
+//! The source by itself: a real PostgreSQL, a real registry, and its batches read by apache-avro.
+
+mod driver;
+mod order;
+mod rows;
+mod starts;
