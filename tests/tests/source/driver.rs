@@ -272,7 +272,9 @@ impl Running {
             let text = self.registry.schema(id)?;
             self.schemas.insert(id, Schema::parse_str(&text)?);
         }
-        let value = from_avro_datum(&self.schemas[&id], &mut rest, None)
+        let reader = GenericDatumReader::builder(&self.schemas[&id]).build()?;
+        let value = reader
+            .read_value(&mut rest)
             .with_context(|| format!("reading a record of schema {id}"))?;
         ensure!(
             rest.is_empty(),
