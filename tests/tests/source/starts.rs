@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use walbridge_lab::wait_for;
+use walbridge_lab::{wait_for, wait_until};
 
 use crate::driver::{Site, ends, of};
 
@@ -14,7 +14,7 @@ fn with_table(name: &str) -> Result<Site> {
 }
 
 /// Changes a field of the stored offset.
-fn tamper(site: &mut Site, field: &str, value: Value) {
+fn tamper(site: &mut Site, field: &str, value: &Value) {
     for entry in &mut site.offsets {
         if let Some(offset) = &mut entry.offset {
             offset.insert(field.to_owned(), value.clone());
@@ -76,14 +76,14 @@ fn another_server_or_history_is_named() -> Result<()> {
         ("txId", json!(4_000_000_000u32), "ServerIsBehind"),
     ] {
         site.offsets.clone_from(&good);
-        tamper(&mut site, field, value);
+        tamper(&mut site, field, &value);
         assert_eq!(site.fails()?.0, expected, "{field}");
     }
     // The right server's log, but not the transaction that was read from it: an older copy went
     // its own way. The xid is one that exists.
     site.offsets.clone_from(&good);
     let other: i64 = site.sql.one("select txid_current()")?;
-    tamper(&mut site, "txId", json!(other));
+    tamper(&mut site, "txId", &json!(other));
     site.sql.run("insert into t values (3)")?;
     assert_eq!(site.fails()?.0, "HistoryDiffers");
     // Nothing of this did any harm.
@@ -172,12 +172,12 @@ fn a_slot_in_use_is_waited_for() -> Result<()> {
     let mut site = with_table("busy")?;
     site.snapshot()?;
     let mut running = site.start()?;
-    let slot = site.name.clone();
-    wait_for("the stream", std::time::Duration::from_secs(20), || {
-        let sql = format!(
-            "select count(*) from pg_replication_slots where slot_name = '{slot}' and active"
-        );
-        Ok((site.sql.one::<i64>(&sql)? == 1).then_some(()))
+    let metrics = std::sync::Arc::clone(&running.metrics);
+    wait_until("the stream", std::time::Duration::from_secs(20), || {
+        metrics
+            .facts()
+            .get("phase")
+            .is_some_and(|phase| phase == "streaming")
     })?;
     let error = site
         .start()
