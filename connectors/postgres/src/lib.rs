@@ -8,11 +8,15 @@
 //! * [`types`]: the server's types and the fields that carry them;
 //! * [`encode`], [`decode`]: from the server's values to Avro and back.
 
+mod array;
+mod calendar;
 pub mod connect;
 pub mod decode;
 pub mod encode;
+mod hstore;
 pub mod ident;
 pub mod lsn;
+mod numeric;
 mod print;
 pub mod sqlstate;
 pub mod stream;

@@ -1,5 +1,4 @@
 //! What can be wrong with a value.
-#![allow(dead_code)]
 
 /// The way a value came from the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -144,21 +144,21 @@ impl FieldType {
             FieldType::VariableScaleDecimal => out.extend_from_slice(&[0, 2, 0]),
             FieldType::ZonedTimestamp => crate::avro::write_str(out, "1970-01-01T00:00:00Z"),
             FieldType::ZonedTime => crate::avro::write_str(out, "00:00:00Z"),
-            FieldType::Point => write_point(out, 0.0, 0.0),
+            FieldType::Point => Self::write_point(out, 0.0, 0.0),
             FieldType::Opaque => {}
             // A zero number, false, an empty string, no bytes, no items: one zero byte each.
             _ => out.push(0),
         }
     }
-}
 
-/// Appends a point record: x, y, the WKB of both, no SRID.
-pub(crate) fn write_point(out: &mut Vec<u8>, x: f64, y: f64) {
-    out.extend_from_slice(&x.to_le_bytes());
-    out.extend_from_slice(&y.to_le_bytes());
-    // Branch 1, 21 bytes: little endian, type 1 (point), x, y.
-    out.extend_from_slice(&[2, 42, 1, 1, 0, 0, 0]);
-    out.extend_from_slice(&x.to_le_bytes());
-    out.extend_from_slice(&y.to_le_bytes());
-    out.push(0);
+    /// Appends a [`Point`](FieldType::Point): x, y, the WKB of both, no SRID.
+    pub fn write_point(out: &mut Vec<u8>, x: f64, y: f64) {
+        out.extend_from_slice(&x.to_le_bytes());
+        out.extend_from_slice(&y.to_le_bytes());
+        // Branch 1, 21 bytes: little endian, type 1 (point), x, y.
+        out.extend_from_slice(&[2, 42, 1, 1, 0, 0, 0]);
+        out.extend_from_slice(&x.to_le_bytes());
+        out.extend_from_slice(&y.to_le_bytes());
+        out.push(0);
+    }
 }

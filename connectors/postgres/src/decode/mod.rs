@@ -4,9 +4,17 @@
 //! `COPY … (FORMAT binary)`. Any other pair goes by way of text: the staging column is `text` then,
 //! and the statement that reads it casts to the column's type.
 
+mod array;
+mod bits;
 mod codec;
+mod decimal;
+mod scalar;
+mod special;
+mod temporal;
+mod text;
 
 use walbridge_schemas::Field;
+use walbridge_schemas::avro::Reader;
 
 use crate::types::PgType;
 use crate::value::ValueError;
@@ -31,6 +39,15 @@ impl ColumnDecoder {
         }
     }
 
+    /// Compiles a decoder that gives text whatever the column is.
+    pub fn text(field: &Field, target: &PgType) -> Self {
+        Self {
+            field: field.clone(),
+            target: target.clone(),
+            codec: None,
+        }
+    }
+
     /// Returns whether values are in the column's binary form, not in text to be cast.
     pub fn native(&self) -> bool {
         self.codec.is_some()
@@ -39,6 +56,11 @@ impl ColumnDecoder {
     /// Returns the column's type.
     pub fn target(&self) -> &PgType {
         &self.target
+    }
+
+    /// Returns the field.
+    pub fn field(&self) -> &Field {
+        &self.field
     }
 
     /// Returns whether a field's bytes are a null.
@@ -53,10 +75,12 @@ impl ColumnDecoder {
         let Some(value) = self.field.value(field)? else {
             return Ok(false);
         };
+        let mut reader = Reader::new(value);
         match &self.codec {
-            Some(codec) => codec.decode(value, out)?,
-            None => codec::text(&self.field.ty, &self.target, value, out)?,
+            Some(codec) => codec.decode(&mut reader, out)?,
+            None => text::write(&self.field.ty, &self.target, &mut reader, out)?,
         }
+        reader.finish()?;
         Ok(true)
     }
 
@@ -66,21 +90,18 @@ impl ColumnDecoder {
         let start = out.len();
         out.extend_from_slice(&[0xff; 4]);
         if self.decode(field, out)? {
-            let len = (out.len() - start - 4) as u32;
-            out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+            set_length(out, start);
         }
         Ok(())
     }
 
     /// Appends the value of a `wb.special` header in this decoder's form, without its length.
     pub fn decode_special(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
-        match &self.codec {
-            Some(codec) => codec.special(text, out),
-            None => {
-                out.extend_from_slice(text);
-                Ok(())
-            }
+        if self.native() {
+            return special::write(&self.target, text, out);
         }
+        out.extend_from_slice(text);
+        Ok(())
     }
 
     /// Appends the value of a `wb.special` header as binary COPY wants it.
@@ -88,8 +109,14 @@ impl ColumnDecoder {
         let start = out.len();
         out.extend_from_slice(&[0; 4]);
         self.decode_special(text, out)?;
-        let len = (out.len() - start - 4) as u32;
-        out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+        set_length(out, start);
         Ok(())
     }
+}
+
+/// Fills in the length of what was appended behind four bytes at `start`.
+#[inline]
+fn set_length(out: &mut [u8], start: usize) {
+    let len = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&len.to_be_bytes());
 }

@@ -8,14 +8,20 @@
 //! then holds what Debezium would have written, and the row needs a `wb.special` header with the
 //! value's text from [`ColumnEncoder::special_text`].
 
+mod array;
+mod bits;
 mod codec;
+mod decimal;
+mod document;
 mod scalar;
+mod temporal;
 
 use walbridge_schemas::{Field, FieldType, avro};
 
 use crate::types::PgType;
 use crate::value::{ValueError, Wire};
-use codec::{Codec, Outcome};
+pub(crate) use codec::{Codec, Outcome};
+pub(crate) use temporal::{INFINITY_MICROS, MINUS_INFINITY_MICROS, read_interval};
 
 /// What the session that sends text values must have set, so that each value has one text form.
 pub const SESSION_SETTINGS: &[(&str, &str)] = &[

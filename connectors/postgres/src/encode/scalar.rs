@@ -124,3 +124,11 @@ pub(crate) fn parse<T: FromStr>(bytes: &[u8]) -> Result<T, ValueError> {
 
 const NOT_UTF8: ValueError =
     ValueError::new("text is not UTF-8: is the database's encoding SQL_ASCII?");
+
+/// The one-byte type: a zero byte is empty text, a byte beyond ASCII is written in octal.
+pub(super) fn char(wire: Wire, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
+    match wire {
+        Wire::Text => text(bytes, out),
+        Wire::Binary => sized(out, |out| crate::print::print_char(bytes, out)),
+    }
+}
