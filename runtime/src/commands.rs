@@ -2,6 +2,7 @@
 //! as it must be, 3 a defect.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -51,6 +52,11 @@ fn fail(code: u8, message: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Prints a line; a reader that has gone away is no error.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 fn stop_on_signal(stopper: Stopper) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -87,11 +93,11 @@ pub(crate) fn check(files: &[PathBuf], env: &BTreeMap<String, String>) -> ExitCo
             check_connector(file)
         };
         if found.is_empty() {
-            println!("{}: good", file.display());
+            say(&format!("{}: good", file.display()));
         }
         mistakes += found.len();
         for line in found {
-            println!("{line}");
+            say(&line);
         }
     }
     if mistakes == 0 {
@@ -129,10 +135,7 @@ fn check_connector(file: &Path) -> Vec<String> {
 
 /// Prints the version.
 pub(crate) fn version() -> ExitCode {
-    println!(
-        "walbridge {} (Kafka Connect API {})",
-        walbridge::VERSION,
-        walbridge::CONNECT_VERSION
-    );
+    let (own, connect) = (walbridge::VERSION, walbridge::CONNECT_VERSION);
+    say(&format!("walbridge {own} (Kafka Connect API {connect})"));
     ExitCode::SUCCESS
 }

@@ -20,6 +20,9 @@ const READ: Duration = Duration::from_secs(60);
 /// How long reading back what was just written may take.
 const READ_BACK: Duration = Duration::from_secs(30);
 
+/// How long one task keeps others from reading theirs.
+const SLICE: Duration = Duration::from_millis(500);
+
 /// A status record on its way: its key and its value.
 type StatusRecord = (String, Option<Vec<u8>>);
 
@@ -157,12 +160,25 @@ impl Stores {
             .collect();
         let offsets = locked(&open.offsets);
         offsets.writer().put_all(&all)?;
-        Ok(offsets.read_to_end(READ_BACK)?)
+        Ok(offsets.read_to_written_end(READ_BACK)?)
     }
 
     /// Returns when every offset committed before this call has been read.
-    pub(crate) fn offsets_to_end(&self) -> Result<()> {
-        Ok(locked(&self.opened()?.offsets).read_to_end(READ_BACK)?)
+    ///
+    /// An offset that was committed behind another connector's open transaction cannot be read until
+    /// that one ends: to go on without it would write everything after an older offset again. So this
+    /// waits for whatever was written, committed or not.
+    pub(crate) fn offsets_to_end(&self, stop: &StopToken) -> Result<()> {
+        let open = self.opened()?;
+        let until = Instant::now() + READ_BACK;
+        loop {
+            let read = locked(&open.offsets).read_to_written_end(SLICE);
+            match read {
+                Err(error)
+                    if error.is_retriable() && !stop.is_stopped() && Instant::now() < until => {}
+                read => return Ok(read?),
+            }
+        }
     }
 
     /// Writes a status soon; newer ones of the same key may overtake it.

@@ -5,7 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use walbridge_connector_api::{Batch, Partition, StartAt, StopToken, TopicPartition, TopicSpec};
+use walbridge_connector_api::{
+    Batch, Partition, PartitionInfo, StartAt, StopToken, TopicPartition, TopicSpec,
+};
 
 use crate::admin::Admin;
 use crate::client_config::ClientConfig;
@@ -275,7 +277,20 @@ impl Follower {
     /// If the log cannot be read any more, or not to the end in `wait`.
     pub fn read_to_end(&self, wait: Duration) -> Result<()> {
         let deadline = Instant::now() + wait;
-        let ends = self.asking.committed_ends(&self.partitions)?;
+        self.reach(&self.asking.committed_ends(&self.partitions)?, deadline)
+    }
+
+    /// Waits until everything that was written before this call has been visited, or is known to be
+    /// aborted: what is committed behind somebody else's open transaction shows only after that.
+    ///
+    /// # Errors
+    /// If the log cannot be read any more, or not to the end in `wait`.
+    pub fn read_to_written_end(&self, wait: Duration) -> Result<()> {
+        let deadline = Instant::now() + wait;
+        self.reach(&self.asking.inspect(&self.partitions)?, deadline)
+    }
+
+    fn reach(&self, ends: &[PartitionInfo], deadline: Instant) -> Result<()> {
         let ends: Vec<_> = ends
             .iter()
             .filter(|info| info.end > info.first)

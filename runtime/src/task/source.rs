@@ -32,7 +32,7 @@ pub(super) fn run(
     let config = clients::producer(&shared.config, settings, &format!("{name}-{task}"))?;
     let mut producer = TransactionalProducer::new(&config, &id, context.stop.clone())?;
     producer.init()?;
-    shared.stores.offsets_to_end()?;
+    shared.stores.offsets_to_end(&context.stop)?;
     context.offsets = shared.offsets_of(&name);
     let admin = Admin::new(&clients::admin(&shared.config)?)?;
     let stop = context.stop.clone();

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use walbridge_connector_api::{Partition, StopToken, TopicPartition};
+use walbridge_kafka::{Admin, TransactionalProducer};
 
-use crate::site::{name, read, start, wait};
+use crate::site::{client, name, read, start, wait};
 
 #[test]
 fn a_worker_with_an_empty_disk_goes_on_where_another_was() {
@@ -136,4 +138,66 @@ fn offsets_are_shown_and_changed_only_when_stopped() {
         200
     );
     shown(json!({ "offsets": [] }));
+}
+
+#[test]
+fn an_offset_behind_somebody_elses_open_transaction_is_waited_for() {
+    let worker = start(&name("behind"));
+    let topic = name("behind");
+    let config = json!({ "connector.class": "Counter", "topic": topic });
+    assert_eq!(worker.create("c", &config).status, 201);
+    let past = |rows: u64| {
+        wait("further rows", || {
+            (worker.status("c")["tasks"][0]["details"]["rows"].as_u64()? > rows).then_some(())
+        });
+    };
+    past(20);
+    // What a worker leaves that is killed between its offset record and its commit.
+    let id = name("killed");
+    let producer = || {
+        let mut producer = TransactionalProducer::new(&client(), &id, StopToken::new()).unwrap();
+        producer.init().unwrap();
+        producer
+    };
+    let mut killed = producer();
+    killed.begin().unwrap();
+    let offsets = format!("{}-offsets", worker.group);
+    for partition in 0..3 {
+        let (partition, key) = (Partition::Fixed(partition), br#"["x",{}]"#);
+        killed
+            .send_one(&offsets, partition, Some(key), Some(b"{}"))
+            .unwrap();
+    }
+    let admin = Admin::new(&client()).unwrap();
+    let all = [0, 1, 2].map(|partition| TopicPartition {
+        topic: offsets.as_str().into(),
+        partition,
+    });
+    wait("the open transaction to be written", || {
+        admin
+            .inspect(&all)
+            .unwrap()
+            .iter()
+            .all(|info| info.end > info.first)
+            .then_some(())
+    });
+    let now = worker.status("c")["tasks"][0]["details"]["rows"]
+        .as_u64()
+        .unwrap();
+    past(now + 50);
+    assert_eq!(
+        worker
+            .send("POST", "/connectors/c/tasks/0/restart", None)
+            .status,
+        204
+    );
+    worker.task("c", "UNASSIGNED");
+    std::thread::sleep(Duration::from_secs(1));
+    drop(producer());
+    past(now + 60);
+    assert_eq!(worker.send("PUT", "/connectors/c/stop", None).status, 204);
+    let found = read(&topic, 1, |found| found.len() as u64 > now + 60);
+    let numbers: Vec<String> = found.into_iter().filter_map(|(_, value)| value).collect();
+    let expected: Vec<String> = (0..numbers.len()).map(|n| n.to_string()).collect();
+    assert_eq!(numbers, expected, "each number once and in order");
 }
