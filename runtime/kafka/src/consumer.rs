@@ -28,8 +28,9 @@ const BEGINNING: i64 = -2;
 /// [`ErrorKind::Truncated`], another topic under the same name is [`ErrorKind::Recreated`].
 #[derive(Debug)]
 pub struct Consumer {
-    raw: RawConsumer,
+    // Dropped before the client, which does not end as long as one of its messages lives.
     held: VecDeque<Message>,
+    raw: RawConsumer,
     topics: HashMap<String, Arc<TopicSpec>>,
     ends: HashMap<TopicPartition, i64>,
     failed: Option<KafkaError>,

@@ -23,6 +23,7 @@ mod consumer;
 mod error;
 mod java;
 mod partitioner;
+mod placement;
 mod producer;
 mod raw;
 mod topic;

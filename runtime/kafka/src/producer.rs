@@ -1,6 +1,5 @@
 //! Writing batches in transactions.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use walbridge_connector_api::{Batch, Headers, Partition, Record, StopToken};
 
 use crate::client_config::ClientConfig;
 use crate::error::{ErrorKind, KafkaError, Result};
-use crate::partitioner::partition_for_key;
+use crate::placement::Placement;
 use crate::raw::{Handle, Outgoing, RawProducer};
 use crate::watchdog::{Hung, Watchdog};
 
@@ -19,8 +18,6 @@ const SLICE: Duration = Duration::from_secs(1);
 const HANG: Duration = Duration::from_secs(60);
 /// How long a commit may still go on once the task is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
-/// How old the known number of partitions may be.
-const PARTITIONS_AGE: Duration = Duration::from_secs(60);
 /// How many records go to librdkafka in one call.
 const AT_ONCE: usize = 1024;
 
@@ -36,8 +33,7 @@ pub struct TransactionalProducer {
     stop: StopToken,
     id: String,
     budget: usize,
-    counts: HashMap<usize, (i32, Instant)>,
-    turn: u32,
+    places: Placement,
     open: bool,
     sent: u64,
 }
@@ -68,8 +64,7 @@ impl TransactionalProducer {
             stop,
             id: transactional_id.to_owned(),
             budget,
-            counts: HashMap::new(),
-            turn: 0,
+            places: Placement::default(),
             open: false,
             sent: 0,
         })
@@ -89,8 +84,8 @@ impl TransactionalProducer {
     /// # Errors
     /// If the producer is not in a state to do so.
     pub fn begin(&mut self) -> Result<()> {
-        self.raw.handle().shared().clear_failure();
         self.raw.handle().begin_transaction()?;
+        self.raw.handle().shared().clear_failure();
         self.sent = self.raw.handle().shared().delivered.load(Ordering::Relaxed);
         self.open = true;
         Ok(())
@@ -106,7 +101,7 @@ impl TransactionalProducer {
     /// # Errors
     /// If a record cannot be written; the transaction must be aborted then.
     pub fn send(&mut self, batch: &Batch) -> Result<()> {
-        self.turn = self.turn.wrapping_add(1);
+        self.places.next_turn();
         let topics = batch
             .topics()
             .iter()
@@ -148,7 +143,9 @@ impl TransactionalProducer {
         value: Option<&[u8]>,
     ) -> Result<()> {
         let topic = self.raw.topic(topic)?;
-        let partition = self.partition(topic, partition, key)?;
+        let partition = self
+            .places
+            .find(&self.raw, topic, partition, key, &self.stop)?;
         self.produce(
             topic,
             &[Outgoing {
@@ -186,6 +183,21 @@ impl TransactionalProducer {
         Ok(())
     }
 
+    /// Waits until Kafka has everything that was sent, and leaves the transaction open.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn flush(&mut self) -> Result<()> {
+        loop {
+            let flushed = self.raw.handle().flush(SLICE);
+            self.check_deliveries()?;
+            if flushed.is_ok() {
+                return Ok(());
+            }
+            self.check_stop("waiting for Kafka to take records")?;
+        }
+    }
+
     /// Aborts: readers at `read_committed` never see what was sent.
     ///
     /// # Errors
@@ -194,7 +206,6 @@ impl TransactionalProducer {
         if !self.open {
             return Ok(());
         }
-        self.raw.handle().purge();
         self.resumable("aborting a transaction", |handle| {
             handle.abort_transaction(SLICE)
         })?;
@@ -250,6 +261,16 @@ impl TransactionalProducer {
         }
     }
 
+    /// Finds out why a record is not even taken: usually because the transaction has failed before.
+    fn refused(&self, error: KafkaError) -> KafkaError {
+        if *error.kind() != ErrorKind::Other {
+            return error;
+        }
+        self.raw.handle().serve(Duration::from_millis(10));
+        let cause = self.check_deliveries().err();
+        cause.unwrap_or_else(|| KafkaError::new(ErrorKind::Abortable, error.to_string()))
+    }
+
     fn check_deliveries(&self) -> Result<()> {
         let Some(error) = self.raw.handle().shared().failure() else {
             return Ok(());
@@ -271,7 +292,9 @@ impl TransactionalProducer {
         topic: usize,
     ) -> Result<Outgoing<'a>> {
         let key = batch.bytes(record.key);
-        let partition = self.partition(topic, record.partition, key)?;
+        let partition = self
+            .places
+            .find(&self.raw, topic, record.partition, key, &self.stop)?;
         let (timestamp, value) = (record.timestamp, batch.bytes(record.value));
         Ok(Outgoing {
             partition,
@@ -279,45 +302,6 @@ impl TransactionalProducer {
             key,
             value,
         })
-    }
-
-    fn partition(&mut self, topic: usize, to: Partition, key: Option<&[u8]>) -> Result<i32> {
-        let known = self
-            .counts
-            .get(&topic)
-            .filter(|(_, at)| at.elapsed() < PARTITIONS_AGE);
-        let count = match (known, to) {
-            (Some((count, _)), Partition::Fixed(p)) if p < *count => *count,
-            (Some((count, _)), Partition::ByKey) => *count,
-            _ => self.count_partitions(topic)?,
-        };
-        match (to, key) {
-            (Partition::Fixed(partition), _) if partition >= count => Err(KafkaError::new(
-                ErrorKind::Abortable,
-                format!("there is no partition {partition}: the topic has {count}"),
-            )),
-            (Partition::Fixed(partition), _) => Ok(partition),
-            (Partition::ByKey, Some(key)) => Ok(partition_for_key(key, count)),
-            // The same for a whole batch, as the Java client does, so that requests stay large.
-            (Partition::ByKey, None) => {
-                Ok((self.turn % count.max(1).cast_unsigned()).cast_signed())
-            }
-        }
-    }
-
-    fn count_partitions(&mut self, topic: usize) -> Result<i32> {
-        loop {
-            match self.raw.partitions(topic, Duration::from_secs(5)) {
-                Ok(count) => {
-                    self.counts.insert(topic, (count, Instant::now()));
-                    return Ok(count);
-                }
-                Err(error) if error.is_retriable() && !self.stop.is_stopped() => {
-                    self.raw.handle().serve(Duration::from_millis(50));
-                }
-                Err(error) => return Err(error),
-            }
-        }
     }
 
     fn produce(&mut self, topic: usize, records: &[Outgoing<'_>]) -> Result<()> {
@@ -331,7 +315,10 @@ impl TransactionalProducer {
                 most += 1;
             }
             self.wait_for_room(cost)?;
-            let taken = self.raw.produce(topic, &rest[..most])?;
+            let taken = self
+                .raw
+                .produce(topic, &rest[..most])
+                .map_err(|e| self.refused(e))?;
             self.sent += taken as u64;
             rest = &rest[taken..];
         }
@@ -346,7 +333,8 @@ impl TransactionalProducer {
     ) -> Result<()> {
         loop {
             self.wait_for_room(record.cost())?;
-            if self.raw.produce_one(topic, record, headers.clone())? {
+            let taken = self.raw.produce_one(topic, record, headers.clone());
+            if taken.map_err(|e| self.refused(e))? {
                 self.sent += 1;
                 return Ok(());
             }
@@ -363,11 +351,18 @@ impl TransactionalProducer {
             }
             self.raw.handle().serve(Duration::from_millis(100));
             self.check_deliveries()?;
-            if self.stop.is_stopped() {
-                let text = "stopped while waiting for Kafka to take records";
-                return Err(KafkaError::new(ErrorKind::Stopped, text));
-            }
+            self.check_stop("waiting for Kafka to take records")?;
         }
+    }
+
+    fn check_stop(&self, doing: &str) -> Result<()> {
+        if self.stop.is_stopped() {
+            return Err(KafkaError::new(
+                ErrorKind::Stopped,
+                format!("stopped while {doing}"),
+            ));
+        }
+        Ok(())
     }
 }
 

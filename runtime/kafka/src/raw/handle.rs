@@ -135,8 +135,15 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: the client is live and nobody uses it any more: this handle is its only owner.
-        unsafe { sys::rd_kafka_destroy(self.as_ptr()) };
+        // Nothing is closed in the group's sense: partitions are assigned by hand, positions kept
+        // elsewhere.
+        let flags = match self.role {
+            Role::Consumer => sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+            Role::Common | Role::Producer => 0,
+        };
+        // SAFETY: the client is live and nobody uses it any more: this handle is its only owner, and
+        // what was made of it (topics, queues, messages) is dropped before it.
+        unsafe { sys::rd_kafka_destroy_flags(self.as_ptr(), flags) };
     }
 }
 

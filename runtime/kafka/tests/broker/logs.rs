@@ -55,6 +55,7 @@ fn reads_to_the_end_past_markers_and_aborted_records() {
     producer
         .send_one(&topic, Partition::ByKey, Some(b"k1"), Some(b"aborted"))
         .unwrap();
+    producer.flush().unwrap();
     producer.abort().unwrap();
     let read = rest(&mut log);
     assert_eq!(read.len(), 20);

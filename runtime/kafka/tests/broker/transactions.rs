@@ -12,6 +12,7 @@ fn committed_records_arrive_in_order_with_all_their_parts() {
     let topic = topic("order", 3);
     let mut producer = producer(&name("order"));
     let mut sent = Vec::new();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
     for i in 0..5000 {
         let mut record = Plain::value(i % 3, &format!("value {i}"));
         record.key = (i % 7 != 0).then(|| format!("key {i}").into_bytes());
@@ -26,11 +27,7 @@ fn committed_records_arrive_in_order_with_all_their_parts() {
         if i % 17 == 0 {
             record.value = Some(Vec::new());
         }
-        record.timestamp = if i % 5 == 0 {
-            1_600_000_000_000 + i64::from(i)
-        } else {
-            -1
-        };
+        record.timestamp = if i % 5 == 0 { now + i64::from(i) } else { -1 };
         sent.push(record);
     }
     producer.begin().unwrap();
@@ -99,6 +96,25 @@ fn aborted_records_are_never_seen_and_the_producer_goes_on() {
     let read = read_all(&mut reader(&topic, StartAt::Beginning));
     assert_eq!(read.len(), 1);
     assert_eq!(read[0].value.as_deref(), Some(&b"yes"[..]));
+}
+
+#[test]
+fn what_an_abort_threw_away_does_not_haunt_the_next_transaction() {
+    let topic = topic("haunt", 1);
+    let mut producer = producer(&name("haunt"));
+    for _ in 0..20 {
+        producer.begin().unwrap();
+        producer
+            .send(&batch(&topic, &vec![Plain::value(0, "no"); 500]))
+            .unwrap();
+        producer.abort().unwrap();
+        producer.begin().unwrap();
+        producer
+            .send(&batch(&topic, &[Plain::value(0, "yes")]))
+            .unwrap();
+        producer.commit().unwrap();
+    }
+    assert_eq!(read_all(&mut reader(&topic, StartAt::Beginning)).len(), 20);
 }
 
 #[test]
