@@ -104,7 +104,9 @@ impl Sink {
         tracing::info!(%error, rows = log.len(), "applying a batch row by row");
         let mut run = Run::new(&mut self.target, &self.rows, &self.bindings, &link);
         run.sql("ROLLBACK TO SAVEPOINT wb");
-        replay(&mut run, work, log).map_err(|refused| self.refuse(refused))
+        // At once: nothing can even be prepared in a transaction that has failed.
+        let replayed = run.send().and_then(|()| replay(&mut run, work, log));
+        replayed.map_err(|refused| self.refuse(refused))
     }
 
     fn release(&mut self, kept: Kept) {

@@ -111,6 +111,9 @@ impl Target {
                     format!("replication origin {origin} is in use by another session: {error}"),
                 ),
                 "MissingPrivilege" => error.remedy(grant),
+                "OutOfResources" => error.remedy(
+                    "raise max_replication_slots on the target: each link needs one for its origin",
+                ),
                 _ => error,
             })
     }
