@@ -15,9 +15,9 @@ use walbridge_postgres_sink::PostgresSink;
 use crate::stream::{Stream, batch_of};
 
 /// A database of the west's server, named after the test.
-pub struct Database {
-    pub url: String,
-    pub sql: Session,
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) sql: Session,
     admin: Session,
 }
 
@@ -45,7 +45,7 @@ impl Drop for Database {
 
 impl Database {
     /// Creates it. `WALBRIDGE_TEST_PG` names a server to use instead of the lab's.
-    pub fn create(name: &str) -> Self {
+    pub(crate) fn create(name: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("sink_{name}_{}_{n}", std::process::id());
@@ -64,7 +64,7 @@ impl Database {
     }
 
     /// Returns a query's rows, columns joined by `|`.
-    pub fn rows(&self, query: &str) -> Vec<String> {
+    pub(crate) fn rows(&self, query: &str) -> Vec<String> {
         let wrapped = format!(
             "SELECT (SELECT string_agg(coalesce(v.value, 'NULL'), '|' ORDER BY v.n) \
              FROM json_each_text(row_to_json(q)) WITH ORDINALITY AS v(key, value, n)) \
@@ -77,10 +77,10 @@ impl Database {
 
 /// What the runtime would do.
 #[derive(Default)]
-pub struct Control {
-    pub paused: Vec<TopicPartition>,
-    pub pauses: usize,
-    pub unreachable: bool,
+pub(crate) struct Control {
+    pub(crate) paused: Vec<TopicPartition>,
+    pub(crate) pauses: usize,
+    pub(crate) unreachable: bool,
 }
 
 impl SinkControl for Control {
@@ -112,20 +112,24 @@ impl SinkControl for Control {
 }
 
 /// A running task.
-pub struct Rig {
-    pub task: Box<dyn SinkTask>,
-    pub control: Control,
-    pub metrics: Arc<TaskMetrics>,
+pub(crate) struct Rig {
+    pub(crate) task: Box<dyn SinkTask>,
+    pub(crate) control: Control,
+    pub(crate) metrics: Arc<TaskMetrics>,
     next: HashMap<(String, i32), i64>,
 }
 
 impl Rig {
     /// Starts a task on a database.
-    pub fn open(database: &Database, stream: &Stream, more: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) fn open(
+        database: &Database,
+        stream: &Stream,
+        more: &[(&str, &str)],
+    ) -> Result<Self> {
         Self::open_with(database, stream, &stream.partitions(), more)
     }
 
-    pub fn open_with(
+    pub(crate) fn open_with(
         database: &Database,
         stream: &Stream,
         partitions: &[PartitionInfo],
@@ -183,7 +187,7 @@ impl Rig {
     }
 
     /// Puts one batch and works until nothing is pending.
-    pub fn put(&mut self, batch: Option<Batch>) -> Result<Applied> {
+    pub(crate) fn put(&mut self, batch: Option<Batch>) -> Result<Applied> {
         let mut all = self.task.put(batch, &mut self.control)?;
         while all.pending {
             let more = self.task.put(None, &mut self.control)?;
@@ -194,7 +198,7 @@ impl Rig {
     }
 
     /// Feeds everything of the stream that was not fed, `chunk` records at a time.
-    pub fn feed(&mut self, stream: &Stream, chunk: usize) -> Result<()> {
+    pub(crate) fn feed(&mut self, stream: &Stream, chunk: usize) -> Result<()> {
         let due: Vec<_> = stream
             .log
             .iter()
@@ -218,7 +222,7 @@ impl Rig {
     }
 
     /// Feeds all at once.
-    pub fn feed_all(&mut self, stream: &Stream) -> Result<()> {
+    pub(crate) fn feed_all(&mut self, stream: &Stream) -> Result<()> {
         self.feed(stream, usize::MAX)
     }
 }

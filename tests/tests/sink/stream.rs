@@ -14,13 +14,13 @@ use walbridge_schemas::transaction::{Collection, write_begin, write_end};
 use walbridge_schemas::{Field, FieldType, Op, TableSchema, avro, frame, marks};
 
 /// The topics' prefix.
-pub const PREFIX: &str = "east";
+pub(crate) const PREFIX: &str = "east";
 /// The transaction topic.
-pub const TRANSACTIONS: &str = "east.transaction";
+pub(crate) const TRANSACTIONS: &str = "east.transaction";
 
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
-pub enum V {
+pub(crate) enum V {
     /// NULL.
     Null,
     /// A number.
@@ -32,16 +32,16 @@ pub enum V {
 }
 
 /// Makes a text value.
-pub fn s(text: &str) -> V {
+pub(crate) fn s(text: &str) -> V {
     V::S(text.to_owned())
 }
 
 /// A table as the source has it; all columns are `bigint` or `text`.
 #[derive(Clone)]
-pub struct Table {
-    pub name: &'static str,
-    pub topic: Arc<TopicSpec>,
-    pub partitions: i32,
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) topic: Arc<TopicSpec>,
+    pub(crate) partitions: i32,
     columns: Vec<(&'static str, &'static str)>,
     key: Vec<usize>,
     schema: TableSchema,
@@ -50,7 +50,7 @@ pub struct Table {
 
 impl Table {
     /// Returns the definition as the source writes it.
-    pub fn definition(&self) -> serde_json::Value {
+    pub(crate) fn definition(&self) -> serde_json::Value {
         let columns: Vec<_> = self
             .columns
             .iter()
@@ -107,34 +107,34 @@ impl Table {
 
 /// One record as it lies in a topic.
 #[derive(Clone)]
-pub struct Written {
-    pub topic: Arc<TopicSpec>,
-    pub partition: i32,
-    pub offset: i64,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    pub headers: Vec<u8>,
+pub(crate) struct Written {
+    pub(crate) topic: Arc<TopicSpec>,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<u8>,
 }
 
 /// Everything the source has written, in order.
-pub struct Stream {
-    pub log: Vec<Written>,
-    pub schemas: Known,
+pub(crate) struct Stream {
+    pub(crate) log: Vec<Written>,
+    pub(crate) schemas: Known,
     offsets: HashMap<(String, i32), i64>,
     transactions: Arc<TopicSpec>,
     tables: Vec<Table>,
     source: SourceBlock,
     block: TransactionBlock,
-    pub lsn: u64,
+    pub(crate) lsn: u64,
     prev: u64,
-    pub seq: u64,
+    pub(crate) seq: u64,
     xid: u64,
     counts: Vec<(&'static str, u64)>,
 }
 
 /// The schemas of a stream, by id.
 #[derive(Clone, Default)]
-pub struct Known(Arc<Mutex<HashMap<u32, Arc<str>>>>);
+pub(crate) struct Known(Arc<Mutex<HashMap<u32, Arc<str>>>>);
 
 impl Schemas for Known {
     fn json(&self, id: u32) -> Result<Arc<str>> {
@@ -145,7 +145,7 @@ impl Schemas for Known {
 }
 
 impl Stream {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             log: Vec::new(),
             schemas: Known::default(),
@@ -163,7 +163,7 @@ impl Stream {
     }
 
     /// Makes a table, or a new version of one.
-    pub fn table(
+    pub(crate) fn table(
         &mut self,
         name: &'static str,
         columns: &[(&'static str, &'static str)],
@@ -203,7 +203,7 @@ impl Stream {
     }
 
     /// Returns all partitions as a cluster would show them.
-    pub fn partitions(&self) -> Vec<PartitionInfo> {
+    pub(crate) fn partitions(&self) -> Vec<PartitionInfo> {
         let mut all = vec![(Arc::clone(&self.transactions), 0)];
         for table in &self.tables {
             all.extend((0..table.partitions).map(|n| (Arc::clone(&table.topic), n)));
@@ -224,7 +224,7 @@ impl Stream {
             .collect()
     }
 
-    pub fn write(
+    pub(crate) fn write(
         &mut self,
         topic: &Arc<TopicSpec>,
         partition: i32,
@@ -287,7 +287,7 @@ impl Stream {
     }
 
     /// Begins a snapshot of these tables.
-    pub fn begin_snapshot(&mut self, tables: &[&Table]) {
+    pub(crate) fn begin_snapshot(&mut self, tables: &[&Table]) {
         self.lsn += 100;
         (self.prev, self.seq) = (self.lsn, 0);
         self.counts = tables.iter().map(|table| (table.name, 0)).collect();
@@ -306,18 +306,18 @@ impl Stream {
     }
 
     /// Writes a row of the snapshot.
-    pub fn read(&mut self, table: &Table, row: &[V]) {
+    pub(crate) fn read(&mut self, table: &Table, row: &[V]) {
         self.event(table, Op::Read, None, Some(row), &[]);
     }
 
     /// Ends the snapshot.
-    pub fn end_snapshot(&mut self) {
+    pub(crate) fn end_snapshot(&mut self) {
         let lsn = self.lsn;
         self.marker(true, &format!("snapshot:{lsn}"), &[]);
     }
 
     /// Writes a whole snapshot.
-    pub fn snapshot(&mut self, tables: &[(&Table, &[&[V]])]) {
+    pub(crate) fn snapshot(&mut self, tables: &[(&Table, &[&[V]])]) {
         let names: Vec<_> = tables.iter().map(|(table, _)| *table).collect();
         self.begin_snapshot(&names);
         for (table, rows) in tables {
@@ -326,7 +326,7 @@ impl Stream {
         self.end_snapshot();
     }
 
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.prev = self.lsn;
         self.lsn += 100;
         self.seq += 1;
@@ -343,13 +343,13 @@ impl Stream {
         self.marker(false, &id, &[]);
     }
 
-    pub fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         let id = format!("{}:{}", self.xid, self.lsn);
         self.marker(true, &id, &[]);
     }
 
     /// Makes END count rows of a table that were never written.
-    pub fn miscount(&mut self, table: &Table, more: u64) {
+    pub(crate) fn miscount(&mut self, table: &Table, more: u64) {
         self.count(table.name, more);
     }
 
@@ -363,27 +363,27 @@ impl Stream {
         self.counts[at].1
     }
 
-    pub fn insert(&mut self, table: &Table, row: &[V]) {
+    pub(crate) fn insert(&mut self, table: &Table, row: &[V]) {
         self.event(table, Op::Create, None, Some(row), &[]);
     }
 
     /// Updates with only the new image known.
-    pub fn update(&mut self, table: &Table, row: &[V]) {
+    pub(crate) fn update(&mut self, table: &Table, row: &[V]) {
         self.event(table, Op::Update, None, Some(row), &[]);
     }
 
     /// Updates as with `REPLICA IDENTITY FULL`.
-    pub fn update_full(&mut self, table: &Table, before: &[V], row: &[V]) {
+    pub(crate) fn update_full(&mut self, table: &Table, before: &[V], row: &[V]) {
         self.event(table, Op::Update, Some(before), Some(row), &[]);
     }
 
-    pub fn delete(&mut self, table: &Table, before: &[V]) {
+    pub(crate) fn delete(&mut self, table: &Table, before: &[V]) {
         self.event(table, Op::Delete, Some(before), None, &[]);
         self.tombstone(table, before);
     }
 
     /// Moves a row to another key, as Debezium writes it.
-    pub fn rekey(&mut self, table: &Table, before: &[V], after: &[V]) {
+    pub(crate) fn rekey(&mut self, table: &Table, before: &[V], after: &[V]) {
         let mark = |name| [(name, b"Struct{}".to_vec())];
         self.event(
             table,
@@ -402,12 +402,12 @@ impl Stream {
         );
     }
 
-    pub fn truncate(&mut self, table: &Table) {
+    pub(crate) fn truncate(&mut self, table: &Table) {
         self.event(table, Op::Truncate, None, None, &[]);
     }
 
     /// Inserts the first row under a new definition.
-    pub fn insert_redefined(&mut self, table: &Table, row: &[V]) {
+    pub(crate) fn insert_redefined(&mut self, table: &Table, row: &[V]) {
         let json = table.definition().to_string().into_bytes();
         self.event(
             table,
@@ -483,7 +483,7 @@ impl Stream {
 }
 
 /// Puts records into a batch, as the runtime's consumer does.
-pub fn batch_of<'a>(records: impl Iterator<Item = &'a Written>) -> Batch {
+pub(crate) fn batch_of<'a>(records: impl Iterator<Item = &'a Written>) -> Batch {
     let mut batch = Batch::default();
     for written in records {
         let topic = batch.topic(&written.topic);
