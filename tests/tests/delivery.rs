@@ -1,0 +1,116 @@
+//! Delivery over the whole chain, with the recorder of truth as its judge.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use walbridge_lab::{Lab, wait_for};
+use walbridge_tests::chain::{Chain, PATIENCE, Part, Plan, Shape};
+use walbridge_tests::sql::Sql;
+use walbridge_tests::truth::{Pace, TABLES, Trial, compare_definitions};
+
+/// Lets the load write for so many transactions more.
+fn write_on(trial: &Trial, transactions: u64) -> Result<()> {
+    let goal = trial.load().written().sealed + transactions;
+    wait_for(
+        &format!("{transactions} transactions"),
+        2 * PATIENCE,
+        || {
+            let written = trial.load().written();
+            ensure!(written.sealed >= goal, "there are {written:?}");
+            Ok(Some(()))
+        },
+    )
+}
+
+/// Runs a trial over a chain and checks that it was worth something.
+fn deliver(plan: Plan, transactions: u64) -> Result<Chain> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, plan)?;
+    let trial = Trial::start(&chain, Pace::default())?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    write_on(&trial, transactions)?;
+    let outcome = trial.finish(&chain)?;
+    println!("{}: {outcome:?}", chain.name());
+    ensure!(
+        outcome.verdict.states > 10,
+        "too few states were looked at: {:?}",
+        outcome.verdict
+    );
+    Ok(chain)
+}
+
+#[test]
+fn one_site() -> Result<()> {
+    deliver(Plan::new("delivery_one", Shape::OneSite), 600).map(drop)
+}
+
+#[test]
+fn two_sites() -> Result<()> {
+    let chain = deliver(Plan::new("delivery_two", Shape::TwoSites), 600)?;
+    let (east, west) = (Sql::connect(&chain.east())?, Sql::connect(&chain.west())?);
+    let differences = compare_definitions(&east, &west, TABLES)?;
+    ensure!(
+        differences.is_empty(),
+        "the tables are defined differently: {differences:#?}"
+    );
+    Ok(())
+}
+
+/// While the sink is behind it folds many transactions into one; what is seen are real states all
+/// the same, only fewer of them.
+#[test]
+fn a_backlog_is_folded_into_real_states() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("delivery_backlog", Shape::OneSite))?;
+    let trial = Trial::start(
+        &chain,
+        Pace {
+            rate: 150,
+            ..Pace::default()
+        },
+    )?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    for _ in 0..3 {
+        chain.tell(Part::Sink, "PUT", "pause")?;
+        chain.wait_state(Part::Sink, "PAUSED")?;
+        write_on(&trial, 500)?;
+        chain.tell(Part::Sink, "PUT", "resume")?;
+        chain.wait_state(Part::Sink, "RUNNING")?;
+    }
+    let outcome = trial.finish(&chain)?;
+    println!("{}: {outcome:?}", chain.name());
+    Ok(())
+}
+
+/// Everything is stopped in good order and started again, again and again: nothing is lost, nothing
+/// comes twice, and stopping takes seconds.
+#[test]
+fn restarts_in_good_order() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("delivery_restart", Shape::TwoSites))?;
+    let trial = Trial::start(&chain, Pace::default())?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    for end in [chain.ends(), chain.ends()].concat() {
+        write_on(&trial, 60)?;
+        let worker = chain.worker(end)?;
+        let asked = std::time::Instant::now();
+        worker.stop()?;
+        let took = asked.elapsed();
+        ensure!(
+            took < Duration::from_secs(6),
+            "the worker {end:?} took {took:?} to stop"
+        );
+        write_on(&trial, 60)?;
+        chain.worker(end)?.start()?;
+        chain.wait_running()?;
+    }
+    let outcome = trial.finish(&chain)?;
+    println!("{}: {outcome:?}", chain.name());
+    Ok(())
+}
