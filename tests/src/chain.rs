@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use rdkafka::Message;
 use serde_json::{Map, Value, json};
 use walbridge_lab::{Http, Lab, PASSWORD, RunningWorker, Site, USER, Worker, wait_for};
 
 use crate::sql::Sql;
+use crate::topic::{self, Decoder, text};
 
 /// How long servers and workers may take to get going on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,6 +19,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Which way the events take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
+    /// There is a source and nothing behind east's Kafka.
+    SourceOnly,
     /// Source and sink are in one worker and share east's Kafka.
     OneSite,
     /// The source is in east's worker; the mirror and the sink are in west's.
@@ -301,6 +305,46 @@ impl Chain {
         waited.with_context(|| self.describe())
     }
 
+    /// Waits until the whole snapshot is in east's Kafka.
+    ///
+    /// # Errors
+    /// If it is not in time, with the states of all connectors.
+    pub fn wait_snapshot(&self) -> Result<()> {
+        let site = self.lab.east();
+        let topic = format!("{}.transaction", self.plan.name);
+        let waited = wait_for("the END of a snapshot", PATIENCE, || {
+            let mut decoder = Decoder::new(&site.registry().url())?;
+            let mut done = false;
+            topic::read(&site.kafka().bootstrap(), &topic, |message| {
+                let value = decoder.decode(message.payload().context("no value")?)?;
+                let is_snapshot = text(&value, "id").is_some_and(|id| id.starts_with("snapshot:"));
+                done |= is_snapshot && text(&value, "status") == Some("END");
+                Ok(())
+            })?;
+            Ok(done.then_some(()))
+        });
+        waited.with_context(|| self.describe())
+    }
+
+    /// Waits until the source, past its snapshot, has confirmed everything that the primary has written by now, so that
+    /// all of it is in east's Kafka.
+    ///
+    /// # Errors
+    /// If it has not in time, with the states of all connectors.
+    pub fn wait_confirmed(&self) -> Result<()> {
+        let sql = Sql::connect(&self.east())?;
+        let written: String = sql.one("select pg_current_wal_lsn()::text")?;
+        let query = format!(
+            "select count(*) from pg_replication_slots where slot_name = '{}' \
+             and confirmed_flush_lsn >= '{written}'",
+            self.plan.name
+        );
+        let waited = wait_for(&format!("the slot to be at {written}"), PATIENCE, || {
+            Ok((sql.number(&query)? == 1).then_some(()))
+        });
+        waited.with_context(|| self.describe())
+    }
+
     /// Waits until the standby has transaction `seq` of the recorder of truth.
     ///
     /// # Errors
@@ -332,6 +376,7 @@ impl Chain {
     /// Returns the connectors of this chain, in the order the events take.
     pub fn parts(&self) -> Vec<Part> {
         match self.plan.shape {
+            Shape::SourceOnly => vec![Part::Source],
             Shape::OneSite => vec![Part::Source, Part::Sink],
             Shape::TwoSites => vec![Part::Source, Part::Mirror, Part::Sink],
         }
@@ -340,7 +385,7 @@ impl Chain {
     /// Returns the ends that have a worker.
     pub fn ends(&self) -> Vec<End> {
         match self.plan.shape {
-            Shape::OneSite => vec![End::East],
+            Shape::SourceOnly | Shape::OneSite => vec![End::East],
             Shape::TwoSites => vec![End::East, End::West],
         }
     }
@@ -348,7 +393,7 @@ impl Chain {
     /// Returns the end whose worker runs a connector.
     pub fn end_of(&self, part: Part) -> End {
         match (self.plan.shape, part) {
-            (Shape::OneSite, _) | (_, Part::Source) => End::East,
+            (Shape::SourceOnly | Shape::OneSite, _) | (_, Part::Source) => End::East,
             _ => End::West,
         }
     }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use walbridge_lab::{Lab, wait_for};
-use walbridge_tests::chain::{Chain, PATIENCE, Part, Plan, Shape};
+use walbridge_tests::chain::{Chain, End, PATIENCE, Part, Plan, Shape};
 use walbridge_tests::sql::Sql;
-use walbridge_tests::truth::{Pace, TABLES, Trial, compare_definitions};
+use walbridge_tests::truth::{
+    Load, Pace, Record, TABLES, Trial, audit, compare_definitions, prepare,
+};
 
 /// Lets the load write for so many transactions more.
 fn write_on(trial: &Trial, transactions: u64) -> Result<()> {
@@ -39,6 +41,32 @@ fn deliver(plan: Plan, transactions: u64) -> Result<Chain> {
         outcome.verdict
     );
     Ok(chain)
+}
+
+/// Every committed change is in the topics once, whole and in order, though the worker dies.
+#[test]
+fn into_kafka() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("delivery_kafka", Shape::SourceOnly))?;
+    prepare(&chain.east())?;
+    let load = Load::start(&chain.east(), Pace::default());
+    chain.start()?;
+    chain.wait_snapshot()?;
+    for _ in 0..5 {
+        let goal = load.written().sealed + 60;
+        wait_for("the load", PATIENCE, || {
+            Ok((load.written().sealed >= goal).then_some(()))
+        })?;
+        chain.worker(End::East)?.kill()?;
+        chain.worker(End::East)?.start()?;
+        chain.wait_running()?;
+    }
+    let written = load.stop()?;
+    chain.wait_confirmed()?;
+    let events = audit(&chain, End::East, &Record::read(&chain.east())?)?;
+    println!("{written:?}, {events} events");
+    Ok(())
 }
 
 #[test]

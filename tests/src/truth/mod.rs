@@ -30,7 +30,7 @@ pub use listen::listen;
 pub use load::{Load, Pace, Written, prepare};
 pub use operations::Events;
 pub use record::{Record, Sealed};
-pub use trial::{Outcome, Trial};
+pub use trial::{Outcome, Trial, audit};
 
 /// The tables whose rows make the digest.
 pub const TABLES: &[&str] = &[

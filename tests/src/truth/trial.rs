@@ -91,8 +91,11 @@ impl Trial {
     }
 }
 
-/// Judges what the topics of a site say; returns how many rows' events they hold.
-fn audit(chain: &Chain, end: End, record: &Record) -> Result<u64> {
+/// Judges what the topics of a site say by what the primary recorded; returns how many rows' events they hold.
+///
+/// # Errors
+/// If they cannot be read, or anything is not as it must be.
+pub fn audit(chain: &Chain, end: End, record: &Record) -> Result<u64> {
     let site = chain.site(end);
     let audit = listen(
         &site.kafka().bootstrap(),
