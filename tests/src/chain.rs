@@ -332,7 +332,15 @@ impl Chain {
     /// # Errors
     /// If it has not in time, with the states of all connectors.
     pub fn wait_confirmed(&self) -> Result<()> {
-        let sql = Sql::connect(&self.east())?;
+        self.wait_confirmed_at(&self.east())
+    }
+
+    /// Does as [`wait_confirmed`](Self::wait_confirmed) with the database at `url`.
+    ///
+    /// # Errors
+    /// If it has not in time, with the states of all connectors.
+    pub fn wait_confirmed_at(&self, url: &str) -> Result<()> {
+        let sql = Sql::connect(url)?;
         let written: String = sql.one("select pg_current_wal_lsn()::text")?;
         let query = format!(
             "select count(*) from pg_replication_slots where slot_name = '{}' \
@@ -452,11 +460,12 @@ impl Chain {
 
     fn mirror(&self) -> Map<String, Value> {
         object(json!({
-            "connector.class": "KafkaMirror",
-            "source.bootstrap.servers": self.lab.east().kafka().link_bootstrap(),
+            "connector.class": "Mirror",
+            "source.cluster.alias": "east",
+            "source.cluster.bootstrap.servers": self.lab.east().kafka().link_bootstrap(),
             "source.schema.registry.url": self.lab.east().registry().link_url(),
-            "schema.registry.url": self.lab.west().registry().url(),
-            "topics.regex": format!("{}\\..*", self.plan.name),
+            "target.schema.registry.url": self.lab.west().registry().url(),
+            "topics": format!("{}\\..*", self.plan.name),
         }))
     }
 

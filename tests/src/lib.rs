@@ -10,6 +10,7 @@
 //! file per subject.
 
 pub mod chain;
+pub mod forge;
 pub mod sql;
 pub mod topic;
 pub mod truth;
