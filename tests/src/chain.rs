@@ -14,7 +14,7 @@ use crate::sql::Sql;
 use crate::topic::{self, Decoder, text};
 
 /// How long servers and workers may take to get going on a loaded machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Which way the events take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,12 +168,20 @@ impl Chain {
     /// # Errors
     /// If the worker refuses.
     pub fn create(&self, part: Part) -> Result<()> {
+        self.put(part, &self.config(part))
+    }
+
+    /// Gives one of the connectors this configuration.
+    ///
+    /// # Errors
+    /// If the worker refuses.
+    pub fn put(&self, part: Part, config: &Value) -> Result<()> {
         let url = format!(
             "{}/connectors/{}/config",
             self.url_of(part),
             self.connector(part)
         );
-        self.http.put(&url, &self.config(part)).map(drop)
+        self.http.put(&url, config).map(drop)
     }
 
     /// Sends a command such as `PUT pause` or `POST restart` about a connector.

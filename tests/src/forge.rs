@@ -27,7 +27,9 @@ pub struct Forger {
 
 impl std::fmt::Debug for Forger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Forger").field("bootstrap", &self.bootstrap).finish_non_exhaustive()
+        f.debug_struct("Forger")
+            .field("bootstrap", &self.bootstrap)
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,9 +39,15 @@ impl Forger {
     /// # Errors
     /// If there can be no client.
     pub fn new(bootstrap: &str) -> Result<Self> {
-        let admin = ClientConfig::new().set("bootstrap.servers", bootstrap).create()?;
+        let admin = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .create()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { bootstrap: bootstrap.to_owned(), admin, runtime })
+        Ok(Self {
+            bootstrap: bootstrap.to_owned(),
+            admin,
+            runtime,
+        })
     }
 
     /// Deletes all records that a topic has now; their offsets are never used again.
@@ -51,7 +59,9 @@ impl Forger {
         for partition in 0..self.partitions(topic)? {
             list.add_partition_offset(topic, partition, Offset::End)?;
         }
-        let done = self.runtime.block_on(self.admin.delete_records(&list, &AdminOptions::new()))?;
+        let done = self
+            .runtime
+            .block_on(self.admin.delete_records(&list, &AdminOptions::new()))?;
         for element in done.elements() {
             element.error()?;
         }
@@ -63,8 +73,9 @@ impl Forger {
     /// # Errors
     /// If Kafka refuses.
     pub fn delete(&self, topic: &str) -> Result<()> {
-        for outcome in
-            self.runtime.block_on(self.admin.delete_topics(&[topic], &AdminOptions::new()))?
+        for outcome in self
+            .runtime
+            .block_on(self.admin.delete_topics(&[topic], &AdminOptions::new()))?
         {
             outcome.map_err(|(name, code)| anyhow!("deleting {name}: {code}"))?;
         }
@@ -80,13 +91,17 @@ impl Forger {
     /// If Kafka refuses.
     pub fn create(&self, topic: &str, partitions: i32) -> Result<()> {
         let spec = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        for outcome in
-            self.runtime.block_on(self.admin.create_topics(&[spec], &AdminOptions::new()))?
+        for outcome in self
+            .runtime
+            .block_on(self.admin.create_topics(&[spec], &AdminOptions::new()))?
         {
             outcome.map_err(|(name, code)| anyhow!("creating {name}: {code}"))?;
         }
         wait_for(&format!("{topic} to be there"), LIMIT, || {
-            Ok(self.partitions(topic).is_ok_and(|n| n == partitions).then_some(()))
+            Ok(self
+                .partitions(topic)
+                .is_ok_and(|n| n == partitions)
+                .then_some(()))
         })
     }
 
@@ -97,7 +112,10 @@ impl Forger {
     pub fn partitions(&self, topic: &str) -> Result<i32> {
         let metadata = self.admin.inner().fetch_metadata(Some(topic), LIMIT)?;
         let found = metadata.topics().first().context("no such topic")?;
-        ensure!(found.error().is_none() && !found.partitions().is_empty(), "there is no {topic}");
+        ensure!(
+            found.error().is_none() && !found.partitions().is_empty(),
+            "there is no {topic}"
+        );
         Ok(i32::try_from(found.partitions().len())?)
     }
 
@@ -142,7 +160,10 @@ impl Forger {
                 record.payload = message.payload();
                 record.headers = message.headers().map(|headers| {
                     headers.iter().fold(OwnedHeaders::new(), |copy, header| {
-                        copy.insert(Header { key: header.key, value: header.value })
+                        copy.insert(Header {
+                            key: header.key,
+                            value: header.value,
+                        })
                     })
                 });
                 producer.send(record).map_err(|(error, _)| error)?;
@@ -156,7 +177,9 @@ impl Forger {
 
     fn producer(&self) -> Result<ThreadedProducer<rdkafka::producer::DefaultProducerContext>> {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.bootstrap).set("enable.idempotence", "true");
+        config
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("enable.idempotence", "true");
         Ok(config.create()?)
     }
 }

@@ -32,7 +32,10 @@ fn settled(lab: &'static Lab, name: &str, shape: Shape) -> Result<Chain> {
 /// Checks that a message names everything in `words`.
 fn names(message: &str, words: &[&str]) -> Result<()> {
     for word in words {
-        ensure!(message.contains(word), "the message does not name {word}: {message}");
+        ensure!(
+            message.contains(word),
+            "the message does not name {word}: {message}"
+        );
     }
     Ok(())
 }
@@ -60,7 +63,12 @@ fn source_stops(
 fn slot_dropped_while_stopped() -> Result<()> {
     source_stops(
         "hole_slot_dropped",
-        |chain, sql| sql.run(&format!("select pg_drop_replication_slot('{}')", chain.name())),
+        |chain, sql| {
+            sql.run(&format!(
+                "select pg_drop_replication_slot('{}')",
+                chain.name()
+            ))
+        },
         "SlotMissing",
         &["hole_slot_dropped"],
     )
@@ -73,7 +81,9 @@ fn slot_dropped_and_created_again() -> Result<()> {
         |chain, sql| {
             let name = chain.name();
             sql.run(&format!("select pg_drop_replication_slot('{name}')"))?;
-            sql.run(&format!("select pg_create_logical_replication_slot('{name}', 'pgoutput')"))
+            sql.run(&format!(
+                "select pg_create_logical_replication_slot('{name}', 'pgoutput')"
+            ))
         },
         "SlotRecreated",
         &["hole_slot_recreated"],
@@ -86,7 +96,9 @@ fn slot_moved_on_by_somebody_else() -> Result<()> {
         "hole_slot_moved",
         |chain, sql| {
             let name = chain.name();
-            sql.run(&format!("select pg_replication_slot_advance('{name}', pg_current_wal_lsn())"))
+            sql.run(&format!(
+                "select pg_replication_slot_advance('{name}', pg_current_wal_lsn())"
+            ))
         },
         "Slot",
         &["hole_slot_moved"],
@@ -97,7 +109,10 @@ fn slot_moved_on_by_somebody_else() -> Result<()> {
 fn own_postgres(lab: &Lab, name: &str, settings: &[(&str, &str)]) -> Result<Postgres> {
     let parts = Parts::ensure(&|line| println!("{line}"))?;
     let postgres = Postgres::new(name, lab.dir(), lab.free_port()?, &parts)?;
-    let settings: Vec<_> = settings.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(k, v)| ((*k).into(), (*v).into()))
+        .collect();
     postgres.create(&settings)?;
     postgres.start()?;
     Ok(postgres)
@@ -128,8 +143,14 @@ fn an_older_database_restored_behind_the_address() -> Result<()> {
     let worker = chain.worker(End::East)?;
     worker.stop()?;
     postgres.stop()?;
-    let (now, then) = (postgres.data().to_owned(), postgres.data().with_extension("then"));
-    let copy = std::process::Command::new("cp").arg("-a").args([&now, &then]).status()?;
+    let (now, then) = (
+        postgres.data().to_owned(),
+        postgres.data().with_extension("then"),
+    );
+    let copy = std::process::Command::new("cp")
+        .arg("-a")
+        .args([&now, &then])
+        .status()?;
     ensure!(copy.success(), "cp failed");
     postgres.start()?;
     worker.start()?;
@@ -179,7 +200,13 @@ fn another_server_behind_the_address() -> Result<()> {
 fn wal_removed_while_stopped() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();
-    let settings = [("fsync", "off"), ("max_slot_wal_keep_size", "16MB"), ("max_wal_size", "32MB"), ("min_wal_size", "32MB"), ("wal_keep_size", "0")];
+    let settings = [
+        ("fsync", "off"),
+        ("max_slot_wal_keep_size", "16MB"),
+        ("max_wal_size", "32MB"),
+        ("min_wal_size", "32MB"),
+        ("wal_keep_size", "0"),
+    ];
     let postgres = own_postgres(lab, "hole-wal", &settings)?;
     let (chain, url) = settled_on(lab, &postgres, "hole_wal")?;
     chain.worker(End::East)?.stop()?;
@@ -191,7 +218,10 @@ fn wal_removed_while_stopped() -> Result<()> {
     }
     let status: String =
         sql.one("select wal_status from pg_replication_slots where slot_name = 'hole_wal'")?;
-    ensure!(status == "lost", "the slot was to lose its WAL and is {status}");
+    ensure!(
+        status == "lost",
+        "the slot was to lose its WAL and is {status}"
+    );
     chain.worker(End::East)?.start()?;
     let message = chain.wait_failed(Part::Source, "WalRemoved")?;
     names(&message, &["hole_wal"])?;
@@ -208,7 +238,11 @@ fn reader_stops(
 ) -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();
-    let shape = if part == Part::Mirror { Shape::TwoSites } else { Shape::OneSite };
+    let shape = if part == Part::Mirror {
+        Shape::TwoSites
+    } else {
+        Shape::OneSite
+    };
     let chain = settled(lab, chain, shape)?;
     // The sink is told to stop, for the source must go on; the mirror's worker is stopped whole.
     if part == Part::Mirror {
@@ -216,10 +250,14 @@ fn reader_stops(
     } else {
         chain.tell(part, "PUT", "stop")?;
     }
-    Sql::connect(&chain.east())?.run("insert into t select i, 'x' from generate_series(4, 40) i")?;
+    Sql::connect(&chain.east())?
+        .run("insert into t select i, 'x' from generate_series(4, 40) i")?;
     chain.wait_confirmed()?;
     let topic = format!("{}.public.t", chain.name());
-    harm(&Forger::new(&chain.site(End::East).kafka().bootstrap())?, &topic)?;
+    harm(
+        &Forger::new(&chain.site(End::East).kafka().bootstrap())?,
+        &topic,
+    )?;
     if part == Part::Mirror {
         chain.worker(End::West)?.start()?;
     } else {
@@ -231,12 +269,22 @@ fn reader_stops(
 
 #[test]
 fn topic_truncated_behind_the_mirror() -> Result<()> {
-    reader_stops("hole_truncated_m", Part::Mirror, Forger::truncate, "TopicTruncated")
+    reader_stops(
+        "hole_truncated_m",
+        Part::Mirror,
+        Forger::truncate,
+        "TopicTruncated",
+    )
 }
 
 #[test]
 fn topic_truncated_behind_the_sink() -> Result<()> {
-    reader_stops("hole_truncated_s", Part::Sink, Forger::truncate, "TopicTruncated")
+    reader_stops(
+        "hole_truncated_s",
+        Part::Sink,
+        Forger::truncate,
+        "TopicTruncated",
+    )
 }
 
 fn delete_and_create(forger: &Forger, topic: &str) -> Result<()> {
@@ -247,17 +295,32 @@ fn delete_and_create(forger: &Forger, topic: &str) -> Result<()> {
 
 #[test]
 fn topic_created_again_behind_the_mirror() -> Result<()> {
-    reader_stops("hole_recreated_m", Part::Mirror, delete_and_create, "TopicRecreated")
+    reader_stops(
+        "hole_recreated_m",
+        Part::Mirror,
+        delete_and_create,
+        "TopicRecreated",
+    )
 }
 
 #[test]
 fn topic_created_again_behind_the_sink() -> Result<()> {
-    reader_stops("hole_recreated_s", Part::Sink, delete_and_create, "TopicRecreated")
+    reader_stops(
+        "hole_recreated_s",
+        Part::Sink,
+        delete_and_create,
+        "TopicRecreated",
+    )
 }
 
 #[test]
 fn topic_deleted_behind_the_mirror() -> Result<()> {
-    reader_stops("hole_deleted_m", Part::Mirror, Forger::delete, "TopicDeleted")
+    reader_stops(
+        "hole_deleted_m",
+        Part::Mirror,
+        Forger::delete,
+        "TopicDeleted",
+    )
 }
 
 #[test]
@@ -281,7 +344,9 @@ fn forged(
     let site = chain.site(End::East);
     let mut decoder = Decoder::new(&site.registry().url())?;
     Forger::new(&site.kafka().bootstrap())?.copy(chain.name(), name, |topic, message| {
-        let Some(payload) = message.payload() else { return Ok(true) };
+        let Some(payload) = message.payload() else {
+            return Ok(true);
+        };
         Ok(keep(topic, &decoder.decode(payload)?))
     })?;
     let mut plan = Plan::new(name, Shape::OneSite);
@@ -290,8 +355,14 @@ fn forged(
     follower.start_worker(End::East, None)?;
     follower.create(Part::Sink)?;
     let status = follower.wait_state(Part::Sink, "FAILED")?;
-    let trace = status["tasks"][0]["trace"].as_str().context("no trace")?.to_owned();
-    ensure!(trace.contains(error), "the sink stopped, but not with {error}: {trace}");
+    let trace = status["tasks"][0]["trace"]
+        .as_str()
+        .context("no trace")?
+        .to_owned();
+    ensure!(
+        trace.contains(error),
+        "the sink stopped, but not with {error}: {trace}"
+    );
     Ok((follower, trace))
 }
 
@@ -307,7 +378,10 @@ fn a_record_missing_that_is_counted() -> Result<()> {
     names(&message, &["public.t"])?;
     let west = Sql::connect(&follower.west())?;
     let rows = west.number("select count(*) from t where v in ('five', 'after')")?;
-    ensure!(rows == 0, "{rows} rows of a torn transaction, or of one after it, were applied");
+    ensure!(
+        rows == 0,
+        "{rows} rows of a torn transaction, or of one after it, were applied"
+    );
     Ok(())
 }
 
@@ -347,9 +421,21 @@ fn a_standby_written_by_somebody_else() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();
     for (name, harm, change) in [
-        ("hole_lost", "delete from t where id = 2", "update t set v = 'z' where id = 2"),
-        ("hole_gone", "delete from t where id = 2", "delete from t where id = 2"),
-        ("hole_extra", "insert into t values (9, 'mine')", "insert into t values (9, 'theirs')"),
+        (
+            "hole_lost",
+            "delete from t where id = 2",
+            "update t set v = 'z' where id = 2",
+        ),
+        (
+            "hole_gone",
+            "delete from t where id = 2",
+            "delete from t where id = 2",
+        ),
+        (
+            "hole_extra",
+            "insert into t values (9, 'mine')",
+            "insert into t values (9, 'theirs')",
+        ),
     ] {
         let chain = settled(lab, name, Shape::OneSite)?;
         Sql::connect(&chain.west())?.run(harm)?;
@@ -373,7 +459,10 @@ fn a_sink_that_lost_its_place() -> Result<()> {
         let status = chain.status(Part::Sink)?;
         let failed = status["tasks"][0]["state"] == "FAILED";
         if failed {
-            names(status["tasks"][0]["trace"].as_str().unwrap_or_default(), &["Fenced"])?;
+            names(
+                status["tasks"][0]["trace"].as_str().unwrap_or_default(),
+                &["Fenced"],
+            )?;
             return Ok(Some(true));
         }
         let rows = Sql::connect(&chain.west())?.number("select count(*) from t")?;

@@ -74,7 +74,7 @@ impl Native {
     fn trial(&self, time: Duration) -> Result<(Verdict, Vec<String>)> {
         let _peace = self.lab.peace();
         let (east, west) = (Sql::connect(&self.east())?, Sql::connect(&self.west())?);
-        wait_until("the first copy", Duration::from_secs(30), || {
+        wait_until("the first copy", Duration::from_secs(120), || {
             loading_of_subscription(&west).is_ok_and(|loading| !loading)
         })?;
         let load = Load::start(
@@ -95,7 +95,7 @@ impl Native {
         let written = load.stop()?;
         ensure!(written.lost == 0, "nothing was to be lost: {written:?}");
         let record = Record::read(&self.east())?;
-        wait_for("the standby to catch up", Duration::from_secs(60), || {
+        wait_for("the standby to catch up", Duration::from_secs(180), || {
             let seq = checker.seq();
             ensure!(seq >= record.last(), "it is at {seq} of {}", record.last());
             Ok(Some(()))

@@ -163,7 +163,9 @@ impl Supervisor {
             offsets: Vec::new(),
             kafka: clients::reach(&self.shared.config)?,
             metrics: Arc::clone(&self.live.metrics),
-            stop: self.stop.clone(),
+            // A child: a task that ends its own threads must not look like one told to end, or
+            // its error would be taken for a consequence of that and be forgotten.
+            stop: self.stop.child(),
         };
         let running = || {
             self.live.set_waiting(None);

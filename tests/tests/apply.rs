@@ -1,0 +1,335 @@
+//! What the sink does with transactions of every shape, seen from the other end of the chain.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use walbridge_lab::{Lab, wait_for};
+use walbridge_tests::chain::{Chain, End, PATIENCE, Part, Plan, Shape};
+use walbridge_tests::sql::Sql;
+use walbridge_tests::truth::compare;
+
+/// A transaction of a certain shape: its name, what there is before, what it does.
+type Case = (&'static str, &'static str, &'static str);
+
+/// Every case has a table of its own, called as the case is.
+const CASES: &[Case] = &[
+    (
+        "many_changes_to_one_key",
+        "create table {t} (id int primary key, v text); insert into {t} values (1, 'a')",
+        "update {t} set v = 'b'; update {t} set v = null; update {t} set v = 'c'; delete from {t}; \
+         insert into {t} values (1, 'd'); update {t} set v = v || 'e'",
+    ),
+    (
+        "born_and_gone",
+        "create table {t} (id int primary key, v text); insert into {t} values (1, 'stays')",
+        "insert into {t} values (2, 'x'); update {t} set v = 'y' where id = 2; delete from {t} where id = 2",
+    ),
+    (
+        "deleted_and_inserted_again",
+        "create table {t} (id int primary key, v text, w text); insert into {t} values (1, 'a', 'old'), (2, 'b', 'old')",
+        "delete from {t}; insert into {t} (id, v) values (2, 'new'), (1, 'new')",
+    ),
+    (
+        "swapped",
+        "create table {t} (id int primary key deferrable initially deferred, v text); \
+         alter table {t} replica identity full; insert into {t} select i, 'v' || i from generate_series(1, 6) i",
+        "update {t} set id = 7 - id where id in (1, 6); update {t} set v = v || '!' where id = 1; \
+         update {t} set id = case id when 2 then 3 when 3 then 4 when 4 then 2 end where id in (2, 3, 4)",
+    ),
+    (
+        "shifted",
+        "create table {t} (id int primary key deferrable, v text); alter table {t} replica identity full; \
+         insert into {t} select i, 'v' || i from generate_series(1, 500) i",
+        "update {t} set id = id + 1; update {t} set id = id + 1; delete from {t} where id = 3; \
+         insert into {t} values (2, 'two'), (1, 'one')",
+    ),
+    (
+        "shifted_downwards_by_key_alone",
+        "create table {t} (id int primary key, v text); insert into {t} select i, 'v' || i from generate_series(2, 100) i",
+        "do $$ begin for i in 2..100 loop update {t} set id = i - 1 where id = i; end loop; end $$",
+    ),
+    (
+        "key_freed_and_taken",
+        "create table {t} (id int primary key, v text); insert into {t} values (1, 'a'), (2, 'b')",
+        "delete from {t} where id = 1; update {t} set id = 1 where id = 2; insert into {t} values (2, 'c')",
+    ),
+    (
+        "unique_beside_the_key",
+        "create table {t} (id int primary key, u int unique, v text); insert into {t} values (1, 10, 'a'), (2, 20, 'b')",
+        "update {t} set u = null where id = 1; update {t} set u = 10 where id = 2; update {t} set u = 20 where id = 1",
+    ),
+    (
+        "truncated_in_the_middle",
+        "create table {t} (id int primary key, v text); insert into {t} select i, 'a' from generate_series(1, 50) i",
+        "insert into {t} values (51, 'b'); update {t} set v = 'x' where id = 1; truncate {t}; \
+         insert into {t} values (1, 'c'), (2, 'd'); update {t} set v = 'e' where id = 2",
+    ),
+    (
+        "truncated_last",
+        "create table {t} (id int primary key, v text); insert into {t} select i, 'a' from generate_series(1, 50) i",
+        "insert into {t} values (51, 'b'); truncate {t}",
+    ),
+    (
+        "without_key",
+        "create table {t} (v text, n int); insert into {t} values ('same', 1), ('same', 1), (null, null)",
+        "insert into {t} values ('same', 1), (null, null), ('other', 2); insert into {t} select 'same', 1 from generate_series(1, 20)",
+    ),
+    (
+        "nulls",
+        "create table {t} (id int primary key, a int, b text, c jsonb, d int[], e timestamptz, f bytea); \
+         insert into {t} values (1, 1, 'b', '1', '{1}', now(), 'x'), (2)",
+        "update {t} set a = null, b = null, c = null, d = null, e = null, f = null where id = 1; \
+         update {t} set a = 0, b = '', c = 'null', d = '{null}', e = 'infinity', f = '' where id = 2; insert into {t} values (3)",
+    ),
+    (
+        "large_values_left_alone",
+        "create table {t} (id int primary key, n int, a text, b bytea, c jsonb, d text[]); \
+         alter table {t} alter a set storage external, alter b set storage external, alter c set storage external, alter d set storage external; \
+         insert into {t} select i, 0, repeat(md5(i::text), 400), decode(repeat(md5(i::text), 400), 'hex'), \
+         jsonb_build_object('k', repeat(md5(i::text), 400)), array[repeat(md5(i::text), 400), null] from generate_series(1, 10) i",
+        "update {t} set n = 1; update {t} set n = 2, a = 'short' where id = 2; update {t} set n = 3 where id = 2; \
+         update {t} set b = null where id = 3; update {t} set n = 4 where id = 3; \
+         update {t} set id = 40 where id = 4; update {t} set n = 5 where id = 40; \
+         update {t} set id = 50 where id = 5; update {t} set id = 60 where id = 50; \
+         update {t} set n = 6 where id = 6; delete from {t} where id = 6; \
+         insert into {t} values (6, 7, repeat('z', 9000)); update {t} set n = 8 where id = 6",
+    ),
+    (
+        "an_honest_placeholder",
+        "create table {t} (id int primary key, v text, b bytea); insert into {t} values (1, 'x', 'x')",
+        "update {t} set v = '__debezium_unavailable_value', b = '__debezium_unavailable_value'",
+    ),
+    (
+        "identity_by_index",
+        "create table {t} (a int not null, b text not null, v text); create unique index {t}_i on {t} (b, a); \
+         alter table {t} replica identity using index {t}_i; insert into {t} values (1, 'x', 'v'), (2, 'y', 'w')",
+        "update {t} set v = 'new' where a = 1; update {t} set b = 'z' where a = 2; insert into {t} values (2, 'y', 'again')",
+    ),
+    (
+        "Odd \"Names\"",
+        "create table {t} (\"Id\" int primary key, \"a b\" text, \"select\" int); insert into {t} values (1, 'x', 1)",
+        "update {t} set \"a b\" = 'y', \"select\" = 2; insert into {t} values (2, 'z', 3)",
+    ),
+];
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Writes out a statement of a case.
+fn of(case: &Case, statement: &str) -> String {
+    let name = if case.0.contains(' ') { quoted(case.0) } else { case.0.to_owned() };
+    statement.replace("{t}", &name)
+}
+
+fn run_cases(name: &str, folded: bool) -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new(name, Shape::OneSite))?;
+    let east = Sql::connect(&chain.east())?;
+    east.run("create table marker (id int primary key); insert into marker values (0)")?;
+    for case in CASES {
+        east.run(&of(case, case.1)).with_context(|| case.0)?;
+    }
+    chain.start()?;
+    chain.wait_streaming()?;
+    if folded {
+        chain.tell(Part::Sink, "PUT", "pause")?;
+        chain.wait_state(Part::Sink, "PAUSED")?;
+    }
+    for case in CASES {
+        east.run(&format!("begin; {}; commit", of(case, case.2))).with_context(|| case.0)?;
+    }
+    east.run("insert into marker values (1)")?;
+    if folded {
+        chain.wait_confirmed()?;
+        chain.tell(Part::Sink, "PUT", "resume")?;
+    }
+    chain.wait_row("select count(*) from marker", 2)?;
+    let west = Sql::connect(&chain.west())?;
+    let tables: Vec<_> = CASES.iter().map(|case| quoted(case.0)).collect();
+    let tables: Vec<_> = tables.iter().map(String::as_str).collect();
+    let differences = compare(&east, &west, &tables)?;
+    ensure!(differences.is_empty(), "the databases differ: {differences:#?}");
+    Ok(())
+}
+
+#[test]
+fn shapes_one_by_one() -> Result<()> {
+    run_cases("apply_single", false)
+}
+
+/// The same transactions, waiting together, are folded into one at the target.
+#[test]
+fn shapes_folded() -> Result<()> {
+    run_cases("apply_folded", true)
+}
+
+/// Two million rows in one transaction pass through workers that stay small, all at once visible.
+#[test]
+fn a_transaction_far_larger_than_memory() -> Result<()> {
+    const ROWS: i64 = 2_000_000;
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_large", Shape::TwoSites))?;
+    let east = Sql::connect(&chain.east())?;
+    east.run(
+        "create table large (id int primary key, a int, b text, c numeric, d timestamptz); \
+         insert into large values (0)",
+    )?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    let started = Instant::now();
+    east.run(&format!(
+        "insert into large select i, i % 1000, md5(i::text), i / 7.0, now() from generate_series(1, {ROWS}) i"
+    ))?;
+    let written = started.elapsed();
+    let west = Sql::connect(&chain.west())?;
+    wait_for("two million rows", Duration::from_secs(600), || {
+        for part in chain.parts() {
+            let status = chain.status(part)?;
+            ensure!(status["tasks"][0]["state"] != "FAILED", "{part:?} failed: {status}");
+        }
+        let rows = west.number("select count(*) from large")?;
+        // Part of a transaction must never be seen; that is not a matter of waiting.
+        assert!(rows == 1 || rows == ROWS + 1, "{rows} rows of one transaction are visible");
+        Ok((rows == ROWS + 1).then_some(()))
+    })?;
+    let took = started.elapsed();
+    for end in chain.ends() {
+        let peak = chain.worker(end)?.usage().peak >> 20;
+        println!("worker {end:?}: {peak} MB at most; written in {written:?}, there after {took:?}");
+        ensure!(peak < 256, "the worker {end:?} took {peak} MB");
+    }
+    let sums = "select md5(string_agg(s, ',')) from (select sum(hashtextextended(large::text, 0))::text s from large) q";
+    let (left, right): (String, String) = (east.one(sums)?, west.one(sums)?);
+    ensure!(left == right, "the rows differ");
+    Ok(())
+}
+
+/// A database in which nothing happens does not keep the write-ahead log of a busy one beside it.
+#[test]
+fn an_idle_database_does_not_pin_wal() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_idle", Shape::SourceOnly))?;
+    let idle = Sql::connect(&chain.east())?;
+    idle.run("create table t (id int primary key); insert into t values (1)")?;
+    chain.start()?;
+    chain.wait_snapshot()?;
+    lab.east().postgres().create_database("apply_busy")?;
+    let busy = Sql::connect(&lab.east().postgres().url("apply_busy"))?;
+    busy.run("create table noise (v text)")?;
+    for _ in 0..3 {
+        busy.run("insert into noise select repeat('x', 1000) from generate_series(1, 10000)")?;
+        chain.wait_confirmed()?;
+    }
+    // A table of the captured database that is not captured is no different.
+    idle.run("create schema other; create table other.noise (v text)")?;
+    idle.run("insert into other.noise select repeat('x', 1000) from generate_series(1, 10000)")?;
+    chain.wait_confirmed()?;
+    drop(busy);
+    lab.east().postgres().drop_database("apply_busy")
+}
+
+/// Tables and columns that appear while the stream runs appear at the standby.
+#[test]
+fn tables_and_columns_that_appear() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_evolve", Shape::TwoSites))?;
+    let east = Sql::connect(&chain.east())?;
+    east.run("create table t (id int primary key, v text, gone text); insert into t values (1, 'a', 'g')")?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    east.run("alter table t add w numeric(10,2); insert into t values (2, 'b', 'g', 1.50)")?;
+    east.run("alter table t drop gone; update t set w = 2.5 where id = 1")?;
+    chain.wait_row("select count(*) from t where w = 2.50", 1)?;
+    // A publication of listed tables learns of a new one at the source's next start.
+    east.run("create table fresh (a int, b text, primary key (b, a)); insert into fresh values (1, 'x')")?;
+    let known: i64 = east.one("select count(*) from pg_publication_tables where tablename = 'fresh'")?;
+    if known == 1 {
+        chain.wait_row("select count(*) from fresh", 1)?;
+    }
+    let rows = Sql::connect(&chain.west())?.texts("select id || v || w from t order by id")?;
+    ensure!(rows == ["1a2.50", "2b1.50"], "{rows:?}");
+    Ok(())
+}
+
+/// A change of type that the standby cannot follow stops the sink with the table and the column.
+#[test]
+fn a_change_of_type_stops_by_name() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_type", Shape::OneSite))?;
+    let east = Sql::connect(&chain.east())?;
+    east.run("create table t (id int primary key, v text); insert into t values (1, '1')")?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    east.run("alter table t alter v type int using v::int; insert into t values (2, 2)")?;
+    let message = chain.wait_failed(Part::Sink, "IncompatibleTable")?;
+    ensure!(message.contains("public.t") || message.contains("\"t\""), "no table in {message}");
+    ensure!(message.contains('v'), "no column in {message}");
+    // What it asks for helps.
+    Sql::connect(&chain.west())?.run("alter table t alter v type int using v::int")?;
+    chain.tell(Part::Sink, "POST", "restart?includeTasks=true")?;
+    chain.wait_row("select count(*) from t where id = 2 and v = 2", 1)
+}
+
+/// An update of a table without a key has no way to be expressed: the source says what to set.
+#[test]
+fn foreign_keys_and_triggers_of_the_standby_stay_quiet() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_replica", Shape::OneSite))?;
+    let east = Sql::connect(&chain.east())?;
+    let tables = "create table parent (id int primary key, n int); \
+         create table child (id int primary key, parent int references parent on delete cascade)";
+    east.run(tables)?;
+    let west = Sql::connect(&chain.west())?;
+    west.run(tables)?;
+    west.run(
+        "create table fired (n int); create function fire() returns trigger language plpgsql as \
+         $$ begin insert into fired values (1); return new; end $$; \
+         create trigger fire after insert or update on parent for each row execute function fire()",
+    )?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    east.run("begin; insert into parent values (1, 1), (2, 2); insert into child values (1, 1), (2, 2); commit")?;
+    east.run("delete from parent where id = 1")?;
+    east.run("update parent set n = 3")?;
+    chain.wait_row("select count(*) from parent where n = 3", 1)?;
+    let differences = compare(&east, &west, &["parent", "child"])?;
+    ensure!(differences.is_empty(), "the databases differ: {differences:#?}");
+    ensure!(west.number("select count(*) from fired")? == 0, "a trigger of the standby fired");
+    let origin = "select count(*) from pg_replication_origin_status where remote_lsn > '0/0' or local_lsn > '0/0'";
+    ensure!(west.number(origin)? > 0, "no replication origin was set");
+    Ok(())
+}
+
+/// Lag is shown in bytes, transactions and seconds, and goes away.
+#[test]
+fn lag_is_measured() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_lag", Shape::OneSite))?;
+    let east = Sql::connect(&chain.east())?;
+    east.run("create table t (id int primary key); insert into t values (0)")?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    chain.tell(Part::Sink, "PUT", "pause")?;
+    chain.wait_state(Part::Sink, "PAUSED")?;
+    for id in 1..=20 {
+        east.run(&format!("insert into t values ({id})"))?;
+    }
+    chain.wait_confirmed()?;
+    chain.tell(Part::Sink, "PUT", "resume")?;
+    chain.wait_row("select count(*) from t", 21)?;
+    wait_for("the metrics to say that nothing is behind", PATIENCE, || {
+        let text = chain.worker(End::East)?.metrics()?;
+        for name in ["lag_bytes", "lag_transactions", "lag_ms"] {
+            ensure!(text.contains(name), "there is no {name} in the metrics");
+        }
+        Ok(Some(()))
+    })
+}
