@@ -118,7 +118,11 @@ fn quoted(name: &str) -> String {
 
 /// Writes out a statement of a case.
 fn of(case: &Case, statement: &str) -> String {
-    let name = if case.0.contains(' ') { quoted(case.0) } else { case.0.to_owned() };
+    let name = if case.0.contains(' ') {
+        quoted(case.0)
+    } else {
+        case.0.to_owned()
+    };
     statement.replace("{t}", &name)
 }
 
@@ -138,7 +142,8 @@ fn run_cases(name: &str, folded: bool) -> Result<()> {
         chain.wait_state(Part::Sink, "PAUSED")?;
     }
     for case in CASES {
-        east.run(&format!("begin; {}; commit", of(case, case.2))).with_context(|| case.0)?;
+        east.run(&format!("begin; {}; commit", of(case, case.2)))
+            .with_context(|| case.0)?;
     }
     east.run("insert into marker values (1)")?;
     if folded {
@@ -150,7 +155,10 @@ fn run_cases(name: &str, folded: bool) -> Result<()> {
     let tables: Vec<_> = CASES.iter().map(|case| quoted(case.0)).collect();
     let tables: Vec<_> = tables.iter().map(String::as_str).collect();
     let differences = compare(&east, &west, &tables)?;
-    ensure!(differences.is_empty(), "the databases differ: {differences:#?}");
+    ensure!(
+        differences.is_empty(),
+        "the databases differ: {differences:#?}"
+    );
     Ok(())
 }
 
@@ -188,11 +196,17 @@ fn a_transaction_far_larger_than_memory() -> Result<()> {
     wait_for("two million rows", Duration::from_secs(600), || {
         for part in chain.parts() {
             let status = chain.status(part)?;
-            ensure!(status["tasks"][0]["state"] != "FAILED", "{part:?} failed: {status}");
+            ensure!(
+                status["tasks"][0]["state"] != "FAILED",
+                "{part:?} failed: {status}"
+            );
         }
         let rows = west.number("select count(*) from large")?;
         // Part of a transaction must never be seen; that is not a matter of waiting.
-        assert!(rows == 1 || rows == ROWS + 1, "{rows} rows of one transaction are visible");
+        assert!(
+            rows == 1 || rows == ROWS + 1,
+            "{rows} rows of one transaction are visible"
+        );
         Ok((rows == ROWS + 1).then_some(()))
     })?;
     let took = started.elapsed();
@@ -246,8 +260,11 @@ fn tables_and_columns_that_appear() -> Result<()> {
     east.run("alter table t drop gone; update t set w = 2.5 where id = 1")?;
     chain.wait_row("select count(*) from t where w = 2.50", 1)?;
     // A publication of listed tables learns of a new one at the source's next start.
-    east.run("create table fresh (a int, b text, primary key (b, a)); insert into fresh values (1, 'x')")?;
-    let known: i64 = east.one("select count(*) from pg_publication_tables where tablename = 'fresh'")?;
+    east.run(
+        "create table fresh (a int, b text, primary key (b, a)); insert into fresh values (1, 'x')",
+    )?;
+    let known: i64 =
+        east.one("select count(*) from pg_publication_tables where tablename = 'fresh'")?;
     if known == 1 {
         chain.wait_row("select count(*) from fresh", 1)?;
     }
@@ -268,7 +285,10 @@ fn a_change_of_type_stops_by_name() -> Result<()> {
     chain.wait_streaming()?;
     east.run("alter table t alter v type int using v::int; insert into t values (2, 2)")?;
     let message = chain.wait_failed(Part::Sink, "IncompatibleTable")?;
-    ensure!(message.contains("public.t") || message.contains("\"t\""), "no table in {message}");
+    ensure!(
+        message.contains("public.t") || message.contains("\"t\""),
+        "no table in {message}"
+    );
     ensure!(message.contains('v'), "no column in {message}");
     // What it asks for helps.
     Sql::connect(&chain.west())?.run("alter table t alter v type int using v::int")?;
@@ -300,8 +320,14 @@ fn foreign_keys_and_triggers_of_the_standby_stay_quiet() -> Result<()> {
     east.run("update parent set n = 3")?;
     chain.wait_row("select count(*) from parent where n = 3", 1)?;
     let differences = compare(&east, &west, &["parent", "child"])?;
-    ensure!(differences.is_empty(), "the databases differ: {differences:#?}");
-    ensure!(west.number("select count(*) from fired")? == 0, "a trigger of the standby fired");
+    ensure!(
+        differences.is_empty(),
+        "the databases differ: {differences:#?}"
+    );
+    ensure!(
+        west.number("select count(*) from fired")? == 0,
+        "a trigger of the standby fired"
+    );
     let origin = "select count(*) from pg_replication_origin_status where remote_lsn > '0/0' or local_lsn > '0/0'";
     ensure!(west.number(origin)? > 0, "no replication origin was set");
     Ok(())
@@ -325,11 +351,15 @@ fn lag_is_measured() -> Result<()> {
     chain.wait_confirmed()?;
     chain.tell(Part::Sink, "PUT", "resume")?;
     chain.wait_row("select count(*) from t", 21)?;
-    wait_for("the metrics to say that nothing is behind", PATIENCE, || {
-        let text = chain.worker(End::East)?.metrics()?;
-        for name in ["lag_bytes", "lag_transactions", "lag_ms"] {
-            ensure!(text.contains(name), "there is no {name} in the metrics");
-        }
-        Ok(Some(()))
-    })
+    wait_for(
+        "the metrics to say that nothing is behind",
+        PATIENCE,
+        || {
+            let text = chain.worker(End::East)?.metrics()?;
+            for name in ["lag_bytes", "lag_transactions", "lag_ms"] {
+                ensure!(text.contains(name), "there is no {name} in the metrics");
+            }
+            Ok(Some(()))
+        },
+    )
 }

@@ -41,22 +41,39 @@ fn a_worker_file_full_of_mistakes() -> Result<()> {
     )?;
     let path = file.display().to_string();
     let (code, output) = run(&["worker", &path], &[])?;
-    ensure!(code.is_some_and(|code| code != 0), "the exit code is {code:?}");
+    ensure!(
+        code.is_some_and(|code| code != 0),
+        "the exit code is {code:?}"
+    );
     names(
         &output,
-        &[&path, "group.id", "grup.id", "listeners", "offset.storage.partitions", "WB_NOT_SET", "status.storage.topic"],
+        &[
+            &path,
+            "group.id",
+            "grup.id",
+            "listeners",
+            "offset.storage.partitions",
+            "WB_NOT_SET",
+            "status.storage.topic",
+        ],
     )?;
     ensure!(!output.contains("geheim"), "a secret was printed: {output}");
     ensure!(!output.contains("panicked"), "{output}");
     for text in ["not = [toml", "", "\u{0}\u{1}"] {
         std::fs::write(&file, text)?;
         let (code, output) = run(&["worker", &path], &[])?;
-        ensure!(code.is_some_and(|code| code != 0), "{text:?} was taken, exit code {code:?}");
+        ensure!(
+            code.is_some_and(|code| code != 0),
+            "{text:?} was taken, exit code {code:?}"
+        );
         names(&output, &[&path])?;
         ensure!(!output.contains("panicked"), "{output}");
     }
     let (code, output) = run(&["worker", "/nowhere/worker.toml"], &[])?;
-    ensure!(code.is_some_and(|code| code != 0), "a file that is not there was taken");
+    ensure!(
+        code.is_some_and(|code| code != 0),
+        "a file that is not there was taken"
+    );
     names(&output, &["/nowhere/worker.toml"])
 }
 
@@ -75,13 +92,29 @@ fn a_connector_full_of_mistakes() -> Result<()> {
         Ok(()) => anyhow::bail!("the worker took it"),
         Err(error) => format!("{error:#}"),
     };
-    names(&error, &["400", "database.port", "slot.name", "topic.prefix", "snapshot.mode", "table.include.list"])?;
+    names(
+        &error,
+        &[
+            "400",
+            "database.port",
+            "slot.name",
+            "topic.prefix",
+            "snapshot.mode",
+            "table.include.list",
+        ],
+    )?;
     ensure!(!error.contains("geheim"), "a secret was shown: {error}");
     Ok(())
 }
 
 /// Expects the source to stop by `name` under this configuration, then to go on once it is right.
-fn source_refuses(name: &str, wrong: Value, right: Value, error: &str, words: &[&str]) -> Result<()> {
+fn source_refuses(
+    name: &str,
+    wrong: Value,
+    right: &Value,
+    error: &str,
+    words: &[&str],
+) -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();
     let mut plan = Plan::new(name, Shape::SourceOnly);
@@ -105,7 +138,7 @@ fn a_wrong_password_of_the_primary() -> Result<()> {
     source_refuses(
         "bad_password",
         json!({"database.password": "wrong-one"}),
-        json!({"database.password": walbridge_lab::PASSWORD}),
+        &json!({"database.password": walbridge_lab::PASSWORD}),
         "AuthenticationFailed",
         &["postgres"],
     )
@@ -116,7 +149,7 @@ fn a_database_that_is_not_there() -> Result<()> {
     source_refuses(
         "bad_database",
         json!({"database.dbname": "atlantis"}),
-        json!({"database.dbname": "bad_database"}),
+        &json!({"database.dbname": "bad_database"}),
         "DatabaseMissing",
         &["atlantis"],
     )
@@ -130,7 +163,7 @@ fn a_role_that_may_not_replicate() -> Result<()> {
     source_refuses(
         "bad_privilege",
         json!({"database.user": "bad_reader", "database.password": "r"}),
-        json!({"database.user": walbridge_lab::USER, "database.password": walbridge_lab::PASSWORD}),
+        &json!({"database.user": walbridge_lab::USER, "database.password": walbridge_lab::PASSWORD}),
         "MissingPrivilege",
         &["bad_reader", "REPLICATION"],
     )
@@ -167,7 +200,10 @@ fn wal_level_too_low() -> Result<()> {
     let _peace = lab.peace();
     let parts = Parts::ensure(&|line| println!("{line}"))?;
     let postgres = Postgres::new("bad-wal-level", lab.dir(), lab.free_port()?, &parts)?;
-    postgres.create(&[("fsync".into(), "off".into()), ("wal_level".into(), "replica".into())])?;
+    postgres.create(&[
+        ("fsync".into(), "off".into()),
+        ("wal_level".into(), "replica".into()),
+    ])?;
     postgres.start()?;
     postgres.create_database("bad_level")?;
     let sql = Sql::connect(&postgres.url("bad_level"))?;
@@ -200,7 +236,10 @@ fn a_server_out_of_reach() -> Result<()> {
     chain.create(Part::Source)?;
     wait_for("the status to say what is out of reach", PATIENCE, || {
         let status = chain.status(Part::Source)?;
-        ensure!(status["tasks"][0]["state"] != "FAILED", "it gave up: {status}");
+        ensure!(
+            status["tasks"][0]["state"] != "FAILED",
+            "it gave up: {status}"
+        );
         let text = status.to_string();
         names(&text, &["Unreachable", &port.to_string()])?;
         Ok(Some(()))
@@ -266,12 +305,19 @@ fn a_registry_that_answers_500() -> Result<()> {
     let mut chain = prepared(lab, plan)?;
     chain.start_worker(End::East, None)?;
     chain.create(Part::Source)?;
-    wait_for("the status to say what the registry answers", PATIENCE, || {
-        let status = chain.status(Part::Source)?;
-        ensure!(status["tasks"][0]["state"] != "FAILED", "it gave up: {status}");
-        names(&status.to_string(), &["RegistryUnavailable", "500"])?;
-        Ok(Some(()))
-    })?;
+    wait_for(
+        "the status to say what the registry answers",
+        PATIENCE,
+        || {
+            let status = chain.status(Part::Source)?;
+            ensure!(
+                status["tasks"][0]["state"] != "FAILED",
+                "it gave up: {status}"
+            );
+            names(&status.to_string(), &["RegistryUnavailable", "500"])?;
+            Ok(Some(()))
+        },
+    )?;
     registry.mended.store(true, Ordering::Relaxed);
     chain.wait_snapshot()?;
     chain.create(Part::Sink)?;
@@ -284,7 +330,10 @@ fn bytes_that_are_not_avro() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();
     let framed_by_nobody: &[u8] = &[0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3];
-    let rubbish = [("bad_bytes", "NotAvro", &b"{\"id\": 1}"[..]), ("bad_schema", "Schema", framed_by_nobody)];
+    let rubbish = [
+        ("bad_bytes", "NotAvro", &b"{\"id\": 1}"[..]),
+        ("bad_schema", "Schema", framed_by_nobody),
+    ];
     for (name, error, bytes) in rubbish {
         let mut chain = prepared(lab, Plan::new(name, Shape::OneSite))?;
         chain.start()?;
