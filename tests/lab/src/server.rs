@@ -3,8 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +14,7 @@ use crate::process::{self, Identity, Signal, Usage};
 
 /// How long a server may take until it answers. Generous: a loaded machine with two cores starts
 /// four Java processes at once.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_secs(240);
 
 /// How long a server may take to end by itself before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -52,8 +52,11 @@ pub struct Server {
     program: Program,
     dir: PathBuf,
     ready: Probe,
-    child: Mutex<Option<Child>>,
+    end: Mutex<Option<End>>,
 }
+
+/// How a process ended, once it has.
+type End = Arc<OnceLock<ExitStatus>>;
 
 impl Server {
     /// Describes a server; `dir` is the lab's folder, `ready` succeeds once it serves.
@@ -66,7 +69,7 @@ impl Server {
             program,
             dir: dir.to_owned(),
             ready: Box::new(ready),
-            child: Mutex::new(None),
+            end: Mutex::new(None),
         }
     }
 
@@ -131,7 +134,7 @@ impl Server {
         if let Some(user) = self.program.user {
             command.uid(user.uid).gid(user.gid);
         }
-        let child = command.spawn().with_context(|| {
+        let mut child = command.spawn().with_context(|| {
             format!(
                 "starting {} ({})",
                 self.program.name,
@@ -141,7 +144,17 @@ impl Server {
         if let Some(identity) = Identity::of(child.id()) {
             identity.write(&self.pid_path())?;
         }
-        *self.child() = Some(child);
+        let end = End::default();
+        *self.end() = Some(Arc::clone(&end));
+        // Collected as soon as it ends, whoever killed it: to PostgreSQL a zombie is another
+        // server that still holds its data folder.
+        std::thread::Builder::new()
+            .name(format!("wait-{}", self.program.name))
+            .spawn(move || {
+                if let Ok(status) = child.wait() {
+                    let _ = end.set(status);
+                }
+            })?;
         Ok(())
     }
 
@@ -189,9 +202,15 @@ impl Server {
             member.signal(Signal::Kill);
         }
         wait_until(&format!("{} to be gone", self.name()), STOP_LIMIT, || {
-            self.reap();
             family.iter().all(|member| !member.is_running())
         })?;
+        // A zombie is dead but not gone; its parent, perhaps another process, collects it now.
+        let gone = || {
+            family
+                .iter()
+                .all(|member| Identity::of(member.pid) != Some(*member))
+        };
+        let _ = wait_until("zombies to be collected", Duration::from_secs(2), gone);
         self.forget();
         Ok(())
     }
@@ -215,8 +234,8 @@ impl Server {
     /// Waits until the process ends by itself; only for one that this process started.
     pub fn wait_exit(&self, limit: Duration) -> Result<ExitStatus> {
         let status = wait_for(&format!("{} to end", self.name()), limit, || {
-            match self.child().as_mut() {
-                Some(child) => Ok(child.try_wait()?),
+            match self.end().as_ref() {
+                Some(end) => Ok(end.get().copied()),
                 None => bail!("it was not started by this process"),
             }
         })?;
@@ -254,7 +273,6 @@ impl Server {
     }
 
     fn identity(&self) -> Option<Identity> {
-        self.reap();
         Identity::read(&self.pid_path())
     }
 
@@ -267,22 +285,13 @@ impl Server {
             .with_context(|| format!("opening {}", path.display()))
     }
 
-    /// Collects the exit status of a child that has ended, so that it does not linger.
-    fn reap(&self) {
-        if let Some(child) = self.child().as_mut() {
-            // Its status stays readable through the handle.
-            let _ = child.try_wait();
-        }
-    }
-
     fn forget(&self) {
-        self.reap();
         // Gone already if somebody else ended the server.
         let _ = std::fs::remove_file(self.pid_path());
     }
 
-    fn child(&self) -> MutexGuard<'_, Option<Child>> {
-        self.child
+    fn end(&self) -> MutexGuard<'_, Option<End>> {
+        self.end
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }

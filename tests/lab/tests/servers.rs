@@ -39,6 +39,19 @@ fn postgres_keeps_its_rows_over_a_kill() -> Result<()> {
 }
 
 #[test]
+fn postgres_killed_by_another_process_than_its_parent_starts_again() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _harm = lab.harm();
+    let postgres = Lab::attach(lab.dir())?;
+    let postgres = postgres.west().postgres();
+    let pid = postgres.pid().expect("it runs");
+    postgres.kill()?;
+    postgres.start()?;
+    assert_ne!(postgres.pid().expect("it runs again"), pid);
+    Ok(())
+}
+
+#[test]
 fn kafka_keeps_its_records_over_a_kill_and_is_reached_through_the_link() -> Result<()> {
     let lab = Lab::shared()?;
     let _harm = lab.harm();
