@@ -1,10 +1,12 @@
 //! The loop of a source task: batches into Kafka transactions, each with the offsets that belong to it.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
     Batch, Connector, OffsetEntry, Partition, Result, Settings, SourceTask, StopToken, TaskContext,
-    fail_point,
+    TaskMetrics, fail_point,
 };
 use walbridge_kafka::{Admin, TransactionalProducer};
 
@@ -36,6 +38,7 @@ pub(super) fn run(
     context.offsets = shared.offsets_of(&name);
     let admin = Admin::new(&clients::admin(&shared.config)?)?;
     let stop = context.stop.clone();
+    let metrics = Arc::clone(&context.metrics);
     let source = connector.source(settings, context)?;
     running();
     let mut run = Run {
@@ -45,6 +48,7 @@ pub(super) fn run(
         connector: &name,
         producer,
         source,
+        metrics,
         stop,
     };
     let result = run.go();
@@ -59,6 +63,7 @@ struct Run<'a> {
     connector: &'a str,
     producer: TransactionalProducer,
     source: Box<dyn SourceTask>,
+    metrics: Arc<TaskMetrics>,
     stop: StopToken,
 }
 
@@ -106,6 +111,7 @@ impl Run<'_> {
             }
         }
         self.commit(&offsets)?;
+        self.metrics.batches.fetch_add(1, Ordering::Relaxed);
         self.source.committed(&offsets)?;
         Ok(true)
     }

@@ -42,6 +42,11 @@ impl Reading {
     pub(super) fn behind(&self) -> i64 {
         (self.committed - self.applied).max(0)
     }
+
+    /// Returns whether west is still taking the snapshot in, and so is no standby yet.
+    pub(super) fn is_loading(&self) -> bool {
+        self.phase.as_deref() != Some("streaming")
+    }
 }
 
 /// A connection to either database.
@@ -114,6 +119,8 @@ impl Reader {
             history: row.try_get(4)?,
         });
         let shown: Option<std::time::SystemTime> = row.try_get(5)?;
+        // Of the same snapshot as the sums: while loading they cannot agree yet.
+        reading.phase = row.try_get(6)?;
         if reading.behind() == 0 {
             reading.bytes = reading.bytes.map(|_| 0);
         } else if let (Some(newest), Some(shown)) = (newest, shown) {
@@ -154,7 +161,8 @@ select (select count(*) from pgbench_history),
        (select coalesce(sum(tbalance), 0)::bigint from pgbench_tellers),
        (select coalesce(sum(bbalance), 0)::bigint from pgbench_branches),
        (select coalesce(sum(delta), 0)::bigint from pgbench_history),
-       (select max(mtime)::timestamp from pgbench_history)";
+       (select max(mtime)::timestamp from pgbench_history),
+       (select phase from walbridge.position limit 1)";
 
 #[cfg(test)]
 mod tests {

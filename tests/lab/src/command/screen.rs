@@ -111,6 +111,7 @@ fn draw(
         reading.millis,
         match reading.sums {
             None => "not there yet",
+            Some(_) if reading.is_loading() => "loading",
             Some(sums) if sums.agree() => "all equal",
             Some(_) => "TORN",
         },
@@ -120,6 +121,7 @@ fn draw(
 fn line(reading: &Reading, started: Instant) -> String {
     let agree = match reading.sums {
         None => "no tables yet",
+        Some(_) if reading.is_loading() => "loading",
         Some(sums) if sums.agree() => "sums equal",
         Some(_) => "sums TORN",
     };
