@@ -70,7 +70,9 @@ impl Identity {
             return false;
         };
         let state = fields.first().map_or("X", String::as_str);
-        !matches!(state, "Z" | "X")
+        // A killed process's first thread may be done while others still hold files and sockets.
+        let threads: u32 = fields.get(17).and_then(|t| t.parse().ok()).unwrap_or(0);
+        (!matches!(state, "Z" | "X") || threads > 1)
             && fields.get(19).and_then(|text| text.parse().ok()) == Some(self.started)
     }
 

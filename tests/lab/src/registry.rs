@@ -42,6 +42,8 @@ impl Registry {
             format!("-Dquarkus.http.port={port}"),
             format!("-Dregistry.datasource.url={database}"),
             format!("-Dquarkus.datasource.jdbc.url={database}"),
+            // The default of five seconds fails on a machine that starts everything at once.
+            "-Dquarkus.datasource.jdbc.acquisition-timeout=60".to_owned(),
             "-jar".to_owned(),
             parts.registry_jar.display().to_string(),
         ]);
