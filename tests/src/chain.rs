@@ -486,7 +486,7 @@ impl Chain {
             "connection.port": self.lab.west().postgres().port().to_string(),
             "connection.username": USER,
             "connection.password": PASSWORD,
-            "connection.database": self.plan.name,
+            "connection.dbname": self.plan.name,
             "schema.registry.url": registry,
         }))
     }

@@ -14,7 +14,7 @@ use walbridge_postgres::ident::{literal, qualified, quote};
 use walbridge_schemas::envelope::Op;
 use walbridge_schemas::postgresql::{Commit, Snapshot, SourceBlock};
 
-use crate::catalog::{Catalog, Published, number};
+use crate::catalog::{Catalog, Published, number, text};
 use crate::columns;
 use crate::copy::{CopyReader, to_tuple};
 use crate::cursor::Malformed;
@@ -30,6 +30,7 @@ use crate::wire::Wire;
 
 /// One table to read.
 struct Table {
+    oid: u32,
     copy: String,
     /// Which columns come as text.
     text: Vec<bool>,
@@ -275,6 +276,7 @@ fn plan(catalog: &mut Catalog, shared: &Shared, table: &Published) -> Result<Tab
     let name = qualified(&table.schema, &table.name);
     let select = format!("SELECT {} FROM {only}{name}{filter}", list.join(", "));
     Ok(Table {
+        oid: table.oid,
         copy: format!("COPY ({select}) TO STDOUT (FORMAT binary)"),
         text,
         name: plan.collection(),
@@ -361,6 +363,7 @@ impl Work<'_> {
                 "the copy of a table ended too early",
             ));
         }
+        self.check_file(wire, table)?;
         table.rows.store(rows, Ordering::Release);
         if rows == 0 {
             return Ok(());
@@ -379,6 +382,29 @@ impl Work<'_> {
                 Snapshot::LastInTable
             };
             self.write(emitter, batch, &before, mark, &mut scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a table that was emptied or rewritten between the snapshot and its copy.
+    ///
+    /// TRUNCATE and rewriting forms of ALTER TABLE do not respect snapshots: the copy shows the table as
+    /// it is after them. The copy's lock lasts until the transaction ends, so what is compared here stays
+    /// so. `pg_class` is read as of the snapshot, `pg_relation_filenode` as of now.
+    fn check_file(&self, wire: &mut Wire, table: &Table) -> Result<()> {
+        let oid = table.oid;
+        let same = wire.query(&format!(
+            "SELECT bool_and(relfilenode IS NOT DISTINCT FROM pg_relation_filenode(oid)) FROM pg_class \
+             WHERE relkind = 'r' AND (oid = {oid} OR oid IN (SELECT relid FROM pg_partition_tree({oid})))"
+        ))?;
+        if same.first().is_some_and(|row| text(row, 0) == "f") {
+            return Err(ConnectorError::rewind(
+                "TableRewritten",
+                format!(
+                    "{} was truncated or rewritten while the snapshot at {} was read: it begins anew",
+                    table.name, self.lsn
+                ),
+            ));
         }
         Ok(())
     }

@@ -91,9 +91,12 @@ pub fn check(
     let settings = def.settings(&resolved);
     let mut found = def.check(&resolved);
     found.extend(framework::problems(connector.as_ref(), &settings));
-    if found.is_empty() && problems.is_empty() {
-        found.extend(connector.validate(&settings));
-    }
+    // Every mistake at once; a key that is wrong by itself is not judged in its context too.
+    let further = connector.validate(&settings).into_iter();
+    let further: Vec<_> = further
+        .filter(|problem| found.iter().all(|known| known.key != problem.key))
+        .collect();
+    found.extend(further);
     let found = found
         .into_iter()
         .filter(|problem| !unresolved.contains(&problem.key));

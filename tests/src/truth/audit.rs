@@ -104,7 +104,7 @@ impl Audit {
                 count,
                 tables,
             } => match self.chain.last_mut() {
-                Some(unit) if unit.id == id && unit.end.is_none() => {
+                Some(unit) if group(&unit.id) == group(&id) && unit.end.is_none() => {
                     if unit.link != link {
                         self.violations.push(format!(
                             "BEGIN and END of {id} differ: {:?}, {link:?}",
