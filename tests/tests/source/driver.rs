@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::types::Value as Avro;
 use serde_json::Value;
 use walbridge_connector_api::{
     Batch, Connector, ConnectorError, OffsetEntry, SourceTask, StopToken, TaskContext, TaskMetrics,
@@ -281,7 +282,7 @@ impl Running {
             "{} bytes follow a record of schema {id}",
             rest.len()
         );
-        Ok((Value::try_from(value)?, id))
+        Ok((Value::try_from(sayable(value))?, id))
     }
 }
 
@@ -301,5 +302,22 @@ pub(crate) fn ends(count: usize) -> impl FnMut(&[Event]) -> bool {
             .filter(|event| event.value["status"] == "END")
             .count()
             >= count
+    }
+}
+
+/// JSON has no word for NaN and the infinities: they become text.
+fn sayable(value: Avro) -> Avro {
+    match value {
+        Avro::Float(number) if !number.is_finite() => Avro::String(number.to_string()),
+        Avro::Double(number) if !number.is_finite() => Avro::String(number.to_string()),
+        Avro::Union(branch, inner) => Avro::Union(branch, Box::new(sayable(*inner))),
+        Avro::Array(all) => Avro::Array(all.into_iter().map(sayable).collect()),
+        Avro::Record(fields) => Avro::Record(
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, sayable(value)))
+                .collect(),
+        ),
+        other => other,
     }
 }
