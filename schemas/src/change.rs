@@ -336,3 +336,6 @@ const TRANSACTION: &[(&str, Role)] = &[
     ("total_order", Role::TotalOrder),
     ("data_collection_order", Role::CollectionOrder),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ public final class ReadTopics {
             to.append(value);
         } else if (value instanceof Float || value instanceof Double) {
             double number = ((Number) value).doubleValue();
-            to.append(Double.isFinite(number) ? value.toString() : '"' + value.toString() + '"');
+            to.append(Double.isFinite(number) ? Double.toString(number) : '"' + value.toString() + '"');
         } else if (value instanceof BigDecimal decimal) {
             write(to, Map.of("decimal", decimal.toPlainString()));
         } else if (value instanceof ByteBuffer buffer) {

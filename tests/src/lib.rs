@@ -4,12 +4,14 @@
 //!   digest of all tables, a checker that recomputes it at the other end in every snapshot it can
 //!   take, an audit of the topics, and a comparison of the two databases row by row.
 //! * [`sql`], [`topic`]: how the suites read databases and topics.
+//! * [`consumers`]: Java's and Python's consumers, and what they must see.
 //! * [`chain`]: a pair of workers and their connectors, made for one test.
 //!
 //! Servers and workers come from `walbridge-lab`. The suites themselves are in `tests/tests`, one
 //! file per subject.
 
 pub mod chain;
+pub mod consumers;
 pub mod forge;
 pub mod sql;
 pub mod topic;

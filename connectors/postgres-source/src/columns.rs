@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use walbridge_connector_api::Result;
+use walbridge_postgres::defaults::field_default;
 use walbridge_postgres::encode::ColumnEncoder;
 use walbridge_postgres::types::{Kind, PgType, TypeModes, field_type};
 use walbridge_schemas::{Field, name};
@@ -56,7 +57,10 @@ pub(crate) fn describe(
             let now = live_column(live, &column.name);
             let optional = now.is_none_or(|now| !now.not_null) || nullable.contains(&column.name);
             let carrier = field_type(&ty, &modes);
-            let field = Field::new(name, carrier, optional, None);
+            let default = now
+                .and_then(|now| now.default.as_deref())
+                .and_then(|expression| field_default(&ty, &carrier, expression));
+            let field = Field::new(name, carrier, optional, default);
             let labels = match &ty.base().kind {
                 Kind::Enum { labels } => labels.clone(),
                 _ => Vec::new(),

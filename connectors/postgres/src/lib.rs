@@ -6,12 +6,14 @@
 //! * [`sqlstate`]: from the server's answers to errors with a disposition;
 //! * [`ident`], [`lsn`]: names inside SQL, positions in the write-ahead log;
 //! * [`types`]: the server's types and the fields that carry them;
-//! * [`encode`], [`decode`]: from the server's values to Avro and back.
+//! * [`encode`], [`decode`]: from the server's values to Avro and back;
+//! * [`defaults`]: from column defaults to schema defaults.
 
 mod array;
 mod calendar;
 pub mod connect;
 pub mod decode;
+pub mod defaults;
 pub mod encode;
 mod hstore;
 pub mod ident;

@@ -1,6 +1,7 @@
 //! The source by itself: a real PostgreSQL, a real registry, and its batches read by apache-avro.
 
 mod driver;
+mod golden;
 mod order;
 mod rows;
 mod starts;

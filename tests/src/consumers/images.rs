@@ -1,0 +1,246 @@
+//! From events to rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::{base64, canonical};
+
+/// A record as the consumers print it.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its topic.
+    pub topic: String,
+    /// Its place in the topic.
+    pub place: (i64, i64),
+    /// Names and bytes of its headers.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The key, null if there is none.
+    pub key: Value,
+    /// The value, null for a tombstone.
+    pub value: Value,
+}
+
+impl Record {
+    /// Reads one line.
+    pub(super) fn parse(line: &str) -> Result<Self> {
+        let mut line: Value = serde_json::from_str(line)?;
+        let headers = line["headers"]
+            .as_array()
+            .context("no headers")?
+            .iter()
+            .map(|pair| {
+                let name = pair[0].as_str().context("a header without a name")?;
+                let bytes = base64(pair[1].as_str().unwrap_or_default())
+                    .context("a header is no base64")?;
+                Ok((name.to_owned(), bytes))
+            });
+        Ok(Self {
+            headers: headers.collect::<Result<_>>()?,
+            topic: line["topic"].as_str().context("no topic")?.to_owned(),
+            place: (
+                line["partition"].as_i64().context("no partition")?,
+                line["offset"].as_i64().context("no offset")?,
+            ),
+            key: canonical(&line["key"].take()),
+            value: canonical(&line["value"].take()),
+        })
+    }
+
+    /// Returns the bytes of a header.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let found = self.headers.iter().find(|(header, _)| header == name);
+        found.map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// Returns the number of the transaction a row belongs to: what is before the colon.
+    fn xid(&self) -> Option<&str> {
+        let id = self.value["transaction"]["id"].as_str()?;
+        id.split(':').next()
+    }
+}
+
+/// Sorts the rows of all tables into the order in which they were committed, by the transaction
+/// topic, and checks that every transaction has all of its rows. Of several snapshots only the last
+/// counts: one that did not end is begun anew.
+///
+/// # Errors
+/// If a transaction's END counts other rows than there are, or rows belong to none.
+pub fn by_table(records: &[Record], transactions: &str) -> Result<BTreeMap<String, Vec<Record>>> {
+    let mut order: HashMap<String, usize> = HashMap::new();
+    let mut wanted: HashMap<String, u64> = HashMap::new();
+    let mut snapshot: Option<u64> = None;
+    let mut events: Vec<&Record> = records.iter().filter(|r| r.topic == transactions).collect();
+    events.sort_by_key(|record| record.place);
+    for (place, event) in events.iter().enumerate() {
+        let id = event.value["id"]
+            .as_str()
+            .context("a transaction without an id")?;
+        let xid = match id.split_once(':') {
+            Some(("snapshot", lsn)) => {
+                snapshot = lsn.parse().ok();
+                continue;
+            }
+            Some((xid, _)) => xid.to_owned(),
+            None => bail!("{id} is no id of a transaction"),
+        };
+        match event.value["status"].as_str() {
+            Some("BEGIN") => ensure!(order.insert(xid, place).is_none(), "{id} begins twice"),
+            Some("END") => {
+                ensure!(order.contains_key(&xid), "{id} ends before it begins");
+                let count = event.value["event_count"]
+                    .as_u64()
+                    .context("an END without a count")?;
+                wanted.insert(xid, count);
+            }
+            other => bail!("{id} has the status {other:?}"),
+        }
+    }
+    let mut counted: HashMap<String, u64> = HashMap::new();
+    let mut tables: BTreeMap<String, Vec<(usize, u64, Record)>> = BTreeMap::new();
+    for record in records.iter().filter(|r| r.topic != transactions) {
+        let rows = tables.entry(record.topic.clone()).or_default();
+        if record.value.is_null() {
+            continue;
+        }
+        let (place, number) = match record.xid() {
+            Some(xid) => {
+                let place = order
+                    .get(xid)
+                    .with_context(|| format!("no BEGIN for {:?}", record.value))?;
+                *counted.entry(xid.to_owned()).or_default() += 1;
+                (
+                    *place,
+                    record.value["transaction"]["total_order"]
+                        .as_u64()
+                        .context("no order")?,
+                )
+            }
+            None if record.value["source"]["lsn"].as_u64() != snapshot => continue,
+            None => (0, 0),
+        };
+        rows.push((place, number, record.clone()));
+    }
+    for (xid, count) in &wanted {
+        let found = counted.get(xid).copied().unwrap_or_default();
+        ensure!(
+            found == *count,
+            "transaction {xid} ends with {count} rows, there are {found}"
+        );
+    }
+    let sorted = tables.into_iter().map(|(topic, mut rows)| {
+        // Stable, so that the snapshot's rows stay in the order of their places.
+        rows.sort_by_key(|(place, number, _)| (*place, *number));
+        (
+            topic,
+            rows.into_iter().map(|(_, _, record)| record).collect(),
+        )
+    });
+    Ok(sorted.collect())
+}
+
+/// The rows of one table as its events leave them.
+#[derive(Debug)]
+pub struct Images<'a> {
+    /// The names of the fields.
+    fields: &'a [String],
+    /// The rows with a key.
+    keyed: BTreeMap<String, Value>,
+    /// The rows without one.
+    loose: Vec<Value>,
+    /// Rows that were deleted: a changed key's new row may refer to its old one.
+    gone: BTreeMap<String, Value>,
+}
+
+impl<'a> Images<'a> {
+    /// Replays the events of a table with these fields.
+    ///
+    /// # Errors
+    /// If an event is none, or changes a row that is not there.
+    pub fn replay(records: &[Record], fields: &'a [String]) -> Result<Self> {
+        let mut images = Self {
+            fields,
+            keyed: BTreeMap::new(),
+            loose: Vec::new(),
+            gone: BTreeMap::new(),
+        };
+        for record in records {
+            images
+                .apply(record)
+                .with_context(|| format!("{record:?}"))?;
+        }
+        Ok(images)
+    }
+
+    /// Returns the rows, in an order that depends on nothing but them.
+    pub fn rows(self) -> Vec<Value> {
+        let mut rows: Vec<Value> = self.keyed.into_values().chain(self.loose).collect();
+        rows.sort_by_key(Value::to_string);
+        rows
+    }
+
+    fn apply(&mut self, record: &Record) -> Result<()> {
+        let event = &record.value;
+        let key = (!record.key.is_null()).then(|| record.key.to_string());
+        let op = event["op"].as_str().context("no op")?;
+        match (op, key) {
+            ("t", _) => {
+                self.keyed.clear();
+                self.loose.clear();
+            }
+            ("c" | "r" | "u", Some(key)) => {
+                let row = self.completed(record, &key)?;
+                let before = self.keyed.insert(key.clone(), row);
+                ensure!(
+                    before.is_some() == (op == "u"),
+                    "{op} of {key}, which was {before:?}"
+                );
+            }
+            ("d", Some(key)) => {
+                let row = self
+                    .keyed
+                    .remove(&key)
+                    .with_context(|| format!("{key} is not there"))?;
+                self.gone.insert(key, row);
+            }
+            ("c" | "r", None) => self.loose.push(event["after"].clone()),
+            ("u" | "d", None) => {
+                let found = self.loose.iter().position(|row| *row == event["before"]);
+                let index = found.with_context(|| format!("{} is not there", event["before"]))?;
+                self.loose.swap_remove(index);
+                if op == "u" {
+                    self.loose.push(event["after"].clone());
+                }
+            }
+            (op, _) => bail!("there is no operation {op}"),
+        }
+        Ok(())
+    }
+
+    /// Returns the row with the values that the event does not carry taken from the one before.
+    fn completed(&self, record: &Record, key: &str) -> Result<Value> {
+        let mut row = record.value["after"].clone();
+        let Some(unavailable) = record.header("wb.unavailable") else {
+            return Ok(row);
+        };
+        let old_key = match record.header("__debezium.oldkey") {
+            Some(text) => canonical(&serde_json::from_slice(text)?).to_string(),
+            None => key.to_owned(),
+        };
+        let old = self.keyed.get(&old_key).or_else(|| self.gone.get(&old_key));
+        let old = old.with_context(|| format!("{old_key} is not there"))?;
+        let fields = row.as_object_mut().context("no row")?;
+        for pair in unavailable.chunks(2) {
+            let index = pair
+                .iter()
+                .fold(0, |index, byte| index << 8 | usize::from(*byte));
+            let name = self
+                .fields
+                .get(index)
+                .context("wb.unavailable is out of range")?;
+            fields.insert(name.clone(), old[name].clone());
+        }
+        Ok(row)
+    }
+}
