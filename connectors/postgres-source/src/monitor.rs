@@ -1,5 +1,6 @@
 //! Watches what the slot keeps on the server, and tables that come to be wanted.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ struct Watch {
     catalog: Option<Catalog>,
     tables_at: Option<Instant>,
     warned: bool,
+    left_out: BTreeSet<u32>,
 }
 
 impl Watch {
@@ -64,7 +66,7 @@ impl Watch {
         if options.autocreate == Autocreate::Filtered && streaming && due {
             self.tables_at = Some(Instant::now());
             let version = number(&catalog.row("SHOW server_version_num")?, 0);
-            publication::extend(catalog, options, version)?;
+            publication::extend(catalog, options, version, &mut self.left_out)?;
         }
         Ok(())
     }

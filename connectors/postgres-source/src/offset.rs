@@ -15,6 +15,8 @@ pub(crate) struct Origin {
     pub(crate) database: String,
     /// The slot.
     pub(crate) slot: String,
+    /// The publication; another one may show the same transactions with other tables.
+    pub(crate) publication: String,
 }
 
 /// How far the stream has been read.
@@ -61,6 +63,7 @@ impl Stored {
                 "snapshot": "INITIAL",
                 "snapshot_completed": false,
                 "slot": origin.slot,
+                "publication": origin.publication,
                 "system_id": origin.system_id,
                 "timeline": origin.timeline,
                 "database": origin.database,
@@ -75,6 +78,7 @@ impl Stored {
                     "ts_usec": at.ts_us,
                     "snapshot_lsn": at.snapshot_lsn.0,
                     "slot": at.origin.slot,
+                    "publication": at.origin.publication,
                     "system_id": at.origin.system_id,
                     "timeline": at.origin.timeline,
                     "database": at.origin.database,
@@ -114,6 +118,7 @@ impl Stored {
                 timeline: u32::try_from(number("timeline")?).ok()?,
                 database: text("database").unwrap_or_default(),
                 slot: text("slot")?,
+                publication: text("publication").unwrap_or_default(),
             };
             if offset.get("snapshot_completed").and_then(Value::as_bool) == Some(false) {
                 return Some(Self::Snapshotting(origin));
@@ -165,6 +170,7 @@ mod tests {
             timeline: 1,
             database: "d".into(),
             slot: "s".into(),
+            publication: "p".into(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The publication: created if wanted, then checked for what the connector needs.
 
-use walbridge_connector_api::{ConnectorError, Result};
+use std::collections::BTreeSet;
+
+use walbridge_connector_api::{ConnectorError, Result, StopToken};
 use walbridge_postgres::ident::{literal, qualified, quote};
 
 use crate::catalog::{Catalog, Published, text};
@@ -11,12 +13,17 @@ pub(crate) fn prepare(
     catalog: &mut Catalog,
     options: &Options,
     version: u32,
+    stop: &StopToken,
 ) -> Result<Vec<Published>> {
     let name = &options.publication;
     if !exists(catalog, name)? {
         create(catalog, options)?;
     } else if options.autocreate == Autocreate::Filtered {
-        extend(catalog, options, version)?;
+        // A new table that is locked or not ours to publish must not hold up all the others.
+        let mut own = Catalog::open(&options.database, stop)?;
+        if let Err(error) = extend(&mut own, options, version, &mut BTreeSet::new()) {
+            tracing::warn!(%error, "cannot add new tables to the publication");
+        }
     }
     warn_of_missing_operations(catalog, options)?;
     let captured = captured(catalog, options, version)?;
@@ -98,11 +105,17 @@ fn wanted(catalog: &mut Catalog, options: &Options) -> Result<Vec<(u32, String, 
 /// Adds tables that the lists capture and the publication lacks, as long as they have no rows yet.
 ///
 /// A table with rows cannot join without a snapshot of its own: its rows would be missing for ever.
-pub(crate) fn extend(catalog: &mut Catalog, options: &Options, version: u32) -> Result<()> {
+/// It is told once, and then stands in `left_out`.
+pub(crate) fn extend(
+    catalog: &mut Catalog,
+    options: &Options,
+    version: u32,
+    left_out: &mut BTreeSet<u32>,
+) -> Result<()> {
     let name = &options.publication;
     let published = catalog.published(name, version)?;
     for (oid, schema, table) in wanted(catalog, options)? {
-        if published.iter().any(|p| p.oid == oid) {
+        if published.iter().any(|p| p.oid == oid) || left_out.contains(&oid) {
             continue;
         }
         let qualified = qualified(&schema, &table);
@@ -119,6 +132,7 @@ pub(crate) fn extend(catalog: &mut Catalog, options: &Options, version: u32) -> 
             ))?;
         } else {
             catalog.query("ROLLBACK")?;
+            left_out.insert(oid);
             tracing::warn!(
                 table = %qualified,
                 "the table is wanted but not in the publication, and it has rows already: it is not captured"

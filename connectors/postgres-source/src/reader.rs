@@ -328,7 +328,10 @@ impl<'a> Reader<'a> {
         let Self {
             feedback, shared, ..
         } = self;
-        shared.hand_over(batch, || feedback.send_if_due(wire, shared.confirmed()))
+        shared.hand_over(batch, || feedback.send_if_due(wire, shared.confirmed()))?;
+        // While it waited for room nothing was read, and the server's silence was ours.
+        feedback.heard();
+        Ok(())
     }
 
     /// Records progress without data, so that a quiet database does not keep write-ahead log.

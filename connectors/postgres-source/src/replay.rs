@@ -21,8 +21,11 @@ pub(crate) struct Replay {
 
 impl Replay {
     /// Begins at a position; `confirmed` is what the slot has been told to forget.
-    pub(crate) fn new(at: &Position, confirmed: Lsn) -> Self {
-        let expected = at.xid.map(|xid| (at.lsn_commit, xid));
+    ///
+    /// Another publication than the position's need not have the last transaction's tables.
+    pub(crate) fn new(at: &Position, confirmed: Lsn, publication: &str) -> Self {
+        let same = at.origin.publication == publication;
+        let expected = at.xid.filter(|_| same).map(|xid| (at.lsn_commit, xid));
         let expected = expected.filter(|(lsn, _)| *lsn >= confirmed);
         let start = expected.map_or(at.lsn, |(lsn, _)| lsn);
         Self {
@@ -91,6 +94,7 @@ mod tests {
                 timeline: 1,
                 database: String::new(),
                 slot: String::new(),
+                publication: String::new(),
             },
             lsn: Lsn(lsn),
             lsn_commit: Lsn(commit),
@@ -117,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_last_transaction_is_seen_again_and_skipped() {
-        let mut replay = Replay::new(&at(120, 100, Some(7)), Lsn(90));
+        let mut replay = Replay::new(&at(120, 100, Some(7)), Lsn(90), "");
         assert_eq!(replay.start(), Lsn(100));
         assert!(replay.passed(Lsn(100)).is_ok());
         assert!(replay.skips(&begin(100, 7)).unwrap());
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn another_history_stops() {
-        let mut replay = Replay::new(&at(120, 100, Some(7)), Lsn(90));
+        let mut replay = Replay::new(&at(120, 100, Some(7)), Lsn(90), "");
         assert!(replay.skips(&begin(100, 9)).unwrap());
         assert!(replay.skips(&COMMIT).unwrap());
         assert_eq!(
@@ -144,9 +148,12 @@ mod tests {
 
     #[test]
     fn what_the_slot_has_forgotten_is_not_asked_for() {
-        let replay = Replay::new(&at(120, 100, Some(7)), Lsn(110));
+        let replay = Replay::new(&at(120, 100, Some(7)), Lsn(110), "");
         assert_eq!(replay.start(), Lsn(120));
         assert!(replay.passed(Lsn(500)).is_ok());
-        assert_eq!(Replay::new(&at(120, 100, None), Lsn(90)).start(), Lsn(120));
+        assert_eq!(
+            Replay::new(&at(120, 100, None), Lsn(90), "").start(),
+            Lsn(120)
+        );
     }
 }

@@ -65,6 +65,7 @@ pub(crate) fn inspect(
             timeline: number(&identity, 1),
             database: options.database.dbname.clone(),
             slot: options.slot.clone(),
+            publication: options.publication.clone(),
         },
         end: lsn(&identity, 2).unwrap_or_default(),
         slot: slot::find(catalog, &options.slot)?,

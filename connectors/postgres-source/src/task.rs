@@ -181,7 +181,7 @@ impl Work {
                 .sequence
                 .store(at.seq as i64, Ordering::Relaxed);
         }
-        publication::prepare(&mut catalog, options, facts.version)?;
+        publication::prepare(&mut catalog, options, facts.version, &shared.stop)?;
         Ok(Self {
             wire,
             catalog,
@@ -215,7 +215,11 @@ impl Work {
             }
         };
         let timeout = self.sender_timeout()?;
-        let replay = Replay::new(&position, confirmed);
+        let replay = Replay::new(&position, confirmed, &options.publication);
+        let position = Position {
+            origin: self.facts.origin.clone(),
+            ..position
+        };
         let transactions = Transactions::new(topic, source, position, last_commit);
         let Self {
             mut wire, catalog, ..
