@@ -22,6 +22,15 @@ const GONE: Duration = Duration::from_secs(2);
 /// librdkafka's name for the first offset that can be read.
 const BEGINNING: i64 = -2;
 
+/// Where a partition's reading is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The offset to be read next, or [`BEGINNING`].
+    next: i64,
+    /// Whether anything came from it: before, librdkafka may not have begun to read it.
+    touched: bool,
+}
+
 /// Reads records into batches, in offset order per partition, committed records only by default.
 ///
 /// Positions are the caller's affair: nothing is reset, ever. A position that cannot be read is
@@ -32,6 +41,7 @@ pub struct Consumer {
     held: VecDeque<Message>,
     raw: RawConsumer,
     topics: HashMap<String, Arc<TopicSpec>>,
+    places: HashMap<TopicPartition, Place>,
     ends: HashMap<TopicPartition, i64>,
     failed: Option<KafkaError>,
 }
@@ -46,6 +56,7 @@ impl Consumer {
             raw: RawConsumer::new(&settings(config))?,
             held: VecDeque::new(),
             topics: HashMap::new(),
+            places: HashMap::new(),
             ends: HashMap::new(),
             failed: None,
         })
@@ -58,7 +69,10 @@ impl Consumer {
     pub fn assign(&mut self, partitions: &[(TopicPartition, StartAt)]) -> Result<()> {
         self.held.clear();
         self.ends.clear();
-        self.raw.assign(&start_list(partitions)?)
+        self.raw.assign(&start_list(partitions)?)?;
+        self.places.clear();
+        self.remember(partitions);
+        Ok(())
     }
 
     /// Reads these partitions too.
@@ -66,7 +80,9 @@ impl Consumer {
     /// # Errors
     /// If the client refuses.
     pub fn assign_more(&mut self, partitions: &[(TopicPartition, StartAt)]) -> Result<()> {
-        self.raw.assign_more(&start_list(partitions)?)
+        self.raw.assign_more(&start_list(partitions)?)?;
+        self.remember(partitions);
+        Ok(())
     }
 
     /// Reads these partitions no more.
@@ -76,6 +92,9 @@ impl Consumer {
     pub fn unassign(&mut self, partitions: &[TopicPartition]) -> Result<()> {
         self.raw.unassign(&plain_list(partitions)?)?;
         self.forget(partitions);
+        for partition in partitions {
+            self.places.remove(partition);
+        }
         Ok(())
     }
 
@@ -87,11 +106,32 @@ impl Consumer {
         self.raw.pause(&plain_list(partitions)?)
     }
 
-    /// Goes on fetching these partitions.
+    /// Goes on fetching these partitions, after the last record that was fetched of each.
     ///
     /// # Errors
-    /// If one of them is not assigned.
+    /// If one of them is not assigned or does not answer.
     pub fn resume(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        // librdkafka would go on where it believes that we are, and it takes an event that stands
+        // in its queue between records, such as the end of the partition, for a record: it would
+        // go on one too far, and that record would be lost.
+        let moved: Vec<_> = partitions
+            .iter()
+            .filter_map(|tp| {
+                let place = self.places.get(tp).filter(|place| place.touched)?;
+                let held = self.held.iter().rev().find(|message| {
+                    message.error().is_none()
+                        && message.partition() == tp.partition
+                        && *message.topic() == *tp.topic
+                });
+                Some((tp, held.map_or(place.next, |message| message.offset() + 1)))
+            })
+            .collect();
+        if !moved.is_empty() {
+            let list = moved
+                .iter()
+                .map(|(tp, next)| (&*tp.topic, tp.partition, *next));
+            self.raw.seek(&PartitionList::new(list)?, ANSWER)?;
+        }
         self.raw.resume(&plain_list(partitions)?)
     }
 
@@ -108,6 +148,9 @@ impl Consumer {
         self.raw.seek(&list, ANSWER)?;
         let moved: Vec<_> = partitions.iter().map(|(tp, _)| tp.clone()).collect();
         self.forget(&moved);
+        for (partition, next) in partitions {
+            self.touch(partition.clone(), *next);
+        }
         Ok(())
     }
 
@@ -235,8 +278,9 @@ impl Consumer {
     /// Copies held messages into the batch; returns how many records that were.
     fn copy(&mut self, batch: &mut Batch, max_bytes: usize) -> usize {
         let mut count = 0;
-        // Records come in runs of one topic: its place in the batch is looked up once per run.
+        // Records come in runs of one partition: what is known of it is looked up once per run.
         let mut run: Option<(usize, u32)> = None;
+        let mut last: Option<(TopicPartition, usize, i64)> = None;
         while count == 0 || batch.size() < max_bytes {
             let Some(message) = self.held.pop_front() else {
                 break;
@@ -249,6 +293,15 @@ impl Consumer {
                 continue;
             }
             let key = message.topic_key();
+            match &mut last {
+                Some((tp, known, next)) if *known == key && tp.partition == message.partition() => {
+                    *next = message.offset() + 1;
+                }
+                _ => {
+                    self.note(last.take());
+                    last = Some((place_of(&message), key, message.offset() + 1));
+                }
+            }
             let topic = match run {
                 Some((known, topic)) if known == key => topic,
                 _ => {
@@ -260,7 +313,29 @@ impl Consumer {
             append(batch, topic, &message);
             count += 1;
         }
+        self.note(last);
         count
+    }
+
+    /// Notes where a run of records has ended.
+    fn note(&mut self, run: Option<(TopicPartition, usize, i64)>) {
+        if let Some((partition, _, next)) = run {
+            self.touch(partition, next);
+        }
+    }
+
+    fn touch(&mut self, partition: TopicPartition, next: i64) {
+        let touched = true;
+        self.places.insert(partition, Place { next, touched });
+    }
+
+    /// Notes where partitions begin to be read.
+    fn remember(&mut self, partitions: &[(TopicPartition, StartAt)]) {
+        for (partition, start) in partitions {
+            let (next, touched) = (offset_of(*start), false);
+            self.places
+                .insert(partition.clone(), Place { next, touched });
+        }
     }
 
     fn spec(&mut self, topic: &str) -> &Arc<TopicSpec> {
@@ -276,13 +351,19 @@ impl Consumer {
     }
 
     fn event(&mut self, message: &Message) {
-        let partition = TopicPartition {
-            topic: Arc::from(message.topic()),
-            partition: message.partition(),
-        };
+        let partition = place_of(message);
+        if let Some(place) = self.places.get_mut(&partition) {
+            place.touched = true;
+        }
         if message.is_end() {
+            self.touch(partition.clone(), message.offset());
             self.ends.insert(partition, message.offset());
         } else if message.is_out_of_range() {
+            let reason = message.error().map(|error| error.to_string());
+            tracing::warn!(
+                topic = %partition.topic, partition = partition.partition,
+                offset = message.offset(), reason, "the position cannot be read"
+            );
             self.failed = Some(self.truncated(&partition, message.offset()));
         } else if let Some(error) = message.error() {
             let (topic, number) = (&partition.topic, partition.partition);
@@ -330,6 +411,20 @@ impl Consumer {
     }
 }
 
+fn place_of(message: &Message) -> TopicPartition {
+    TopicPartition {
+        topic: Arc::from(message.topic()),
+        partition: message.partition(),
+    }
+}
+
+fn offset_of(start: StartAt) -> i64 {
+    match start {
+        StartAt::Beginning => BEGINNING,
+        StartAt::Offset(offset) => offset,
+    }
+}
+
 fn append(batch: &mut Batch, topic: u32, message: &Message) {
     let mut part = |bytes: Option<&[u8]>| match bytes {
         None => Span::NULL,
@@ -357,13 +452,8 @@ fn append(batch: &mut Batch, topic: u32, message: &Message) {
 }
 
 fn start_list(partitions: &[(TopicPartition, StartAt)]) -> Result<PartitionList> {
-    PartitionList::new(partitions.iter().map(|(tp, start)| {
-        let offset = match start {
-            StartAt::Beginning => BEGINNING,
-            StartAt::Offset(offset) => *offset,
-        };
-        (&*tp.topic, tp.partition, offset)
-    }))
+    let starts = partitions.iter();
+    PartitionList::new(starts.map(|(tp, start)| (&*tp.topic, tp.partition, offset_of(*start))))
 }
 
 fn plain_list(partitions: &[TopicPartition]) -> Result<PartitionList> {

@@ -1,7 +1,9 @@
 //! What a sink may ask of the loop that feeds it.
 
-use walbridge_connector_api::{Batch, PartitionInfo, Result, SinkControl, TopicPartition};
-use walbridge_kafka::Consumer;
+use walbridge_connector_api::{
+    Batch, ConnectorError, PartitionInfo, Result, SinkControl, TopicPartition,
+};
+use walbridge_kafka::{Consumer, KafkaError};
 
 /// How many applied batches are kept for their memory.
 const SPARE: usize = 4;
@@ -13,6 +15,7 @@ const SPARE_BYTES: usize = 4 << 20;
 pub(super) struct Control {
     pub(super) consumer: Consumer,
     spare: Vec<Batch>,
+    failed: Option<ConnectorError>,
 }
 
 impl Control {
@@ -20,7 +23,13 @@ impl Control {
         Self {
             consumer,
             spare: Vec::new(),
+            failed: None,
         }
+    }
+
+    /// Returns what went wrong when the task asked for something that cannot answer with an error.
+    pub(super) fn check(&mut self) -> Result<()> {
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     /// Returns an empty batch, with memory from an earlier one if there is any.
@@ -31,16 +40,22 @@ impl Control {
     }
 }
 
+/// A reader whose partitions are not as the task believes must begin anew: one that is not resumed
+/// would be silent for ever.
+fn rewind(doing: &str, error: &KafkaError) -> ConnectorError {
+    ConnectorError::rewind("Unreachable", format!("could not {doing} reading: {error}"))
+}
+
 impl SinkControl for Control {
     fn pause(&mut self, partitions: &[TopicPartition]) {
         if let Err(error) = self.consumer.pause(partitions) {
-            tracing::debug!(%error, "could not pause");
+            self.failed.get_or_insert(rewind("pause", &error));
         }
     }
 
     fn resume(&mut self, partitions: &[TopicPartition]) {
         if let Err(error) = self.consumer.resume(partitions) {
-            tracing::debug!(%error, "could not resume");
+            self.failed.get_or_insert(rewind("resume", &error));
         }
     }
 

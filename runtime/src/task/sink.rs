@@ -93,6 +93,7 @@ impl Run<'_> {
             let got = self.control.consumer.poll(&mut batch, BATCH_BYTES, wait)?;
             let given = (got > 0).then_some(batch);
             let applied = self.sink.put(given, &mut self.control)?;
+            self.control.check()?;
             pending = applied.pending;
             self.note(&applied);
         }

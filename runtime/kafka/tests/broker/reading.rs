@@ -159,6 +159,43 @@ fn pause_resume_and_seek_keep_the_order() {
     assert_eq!(again[0].value.as_deref(), Some(&b"990"[..]));
 }
 
+/// The end of a partition comes as an event between records; it must not be counted as one.
+#[test]
+fn a_pause_at_the_end_skips_nothing() {
+    let (full, empty) = (topic("pause-full", 1), topic("pause-empty", 1));
+    fill(&full, 0, 5);
+    let parts = [part(&full, 0), part(&empty, 0)];
+    let mut consumer = reader(&full, StartAt::Beginning);
+    consumer
+        .assign_more(&[(parts[1].clone(), StartAt::Beginning)])
+        .unwrap();
+    let mut values = Vec::new();
+    for round in 0..4 {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let wanted = [5 + 2 * round, 2 * round];
+        loop {
+            values.extend(read_all(&mut consumer).into_iter().map(|r| r.value));
+            let ends = consumer.ends();
+            let at_end = parts.iter().zip(wanted).all(|(tp, records)| {
+                // Every batch is followed by a marker of its transaction.
+                ends.get(tp).is_some_and(|end| *end >= i64::from(records))
+            });
+            if at_end && values.len() as i32 >= wanted[0] + wanted[1] {
+                break;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "round {round}: {} of {wanted:?} records; {ends:?}",
+                values.len()
+            );
+        }
+        consumer.pause(&parts).unwrap();
+        fill(&full, 5 + 2 * round, 2);
+        fill(&empty, 2 * round, 2);
+        consumer.resume(&parts).unwrap();
+    }
+}
+
 #[test]
 fn partitions_can_be_added_and_taken_away() {
     let (one, two) = (topic("one", 1), topic("two", 1));
