@@ -56,6 +56,8 @@ pub(crate) struct Published {
     pub(crate) columns: Option<Vec<String>>,
     /// The condition that published rows meet.
     pub(crate) filter: Option<String>,
+    /// Its size in pages, as far as the server knows.
+    pub(crate) pages: i64,
 }
 
 impl Catalog {
@@ -218,7 +220,7 @@ impl Catalog {
             )
         };
         let rows = self.query(&format!(
-            "SELECT c.oid::bigint, p.schemaname, p.tablename, c.relreplident, c.relkind, {columns}, {filter} \
+            "SELECT c.oid::bigint, p.schemaname, p.tablename, c.relreplident, c.relkind, {columns}, {filter}, c.relpages \
              FROM pg_publication_tables p \
              JOIN pg_namespace n ON n.nspname = p.schemaname \
              JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename \
@@ -239,6 +241,7 @@ impl Catalog {
                     .flatten()
                     .map(|names| names.split('\x01').map(str::to_owned).collect()),
                 filter: row.get(6).cloned().flatten(),
+                pages: number(row, 7),
             })
             .collect())
     }

@@ -3,41 +3,36 @@
 //! Each thread reads one table after the other by COPY inside the slot's exported snapshot. Where in
 //! the snapshot a row stands (first, last) is only known when the next one comes, so each thread
 //! holds one row back, and the last rows of tables wait for one another.
+//!
+//! Nothing is locked longer than its own copy lasts: a lock held for the whole snapshot would make a
+//! TRUNCATE wait, and everybody else behind it. A table that was truncated or rewritten before its
+//! turn is found out by its file, and the snapshot begins anew, with that table first; small tables
+//! come before large ones for the same reason.
+
+mod table;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use walbridge_connector_api::{Batch, ConnectorError, Result, fail_point};
 use walbridge_postgres::Lsn;
-use walbridge_postgres::ident::{literal, qualified, quote};
+use walbridge_postgres::ident::literal;
 use walbridge_schemas::envelope::Op;
 use walbridge_schemas::postgresql::{Commit, Snapshot, SourceBlock};
 
-use crate::catalog::{Catalog, Published, number, text};
-use crate::columns;
+use crate::catalog::{Catalog, number};
 use crate::copy::{CopyReader, to_tuple};
 use crate::cursor::Malformed;
 use crate::emit::{Emitter, Failure, Order, Surroundings, Target};
 use crate::offset::{Origin, Position, Stored};
-use crate::pgoutput::Identity;
-use crate::plan::{DefinedColumn, Definition, Plan};
+use crate::plan::Plan;
 use crate::publication;
 use crate::records::{Link, TransactionTopic};
 use crate::shared::{Shared, now_us};
 use crate::slot::Created;
+use crate::snapshot::table::Table;
 use crate::wire::Wire;
-
-/// One table to read.
-struct Table {
-    oid: u32,
-    copy: String,
-    /// Which columns come as text.
-    text: Vec<bool>,
-    plan: Arc<Mutex<Plan>>,
-    name: String,
-    rows: Arc<AtomicU64>,
-}
 
 /// A row that waits until it is known whether another one follows.
 struct Held {
@@ -59,9 +54,17 @@ struct Work<'a> {
     /// The last row of the table that ended last.
     last: Mutex<Option<Held>>,
     failed: AtomicBool,
+    /// Tables that turned out to be others than the snapshot saw.
+    rewritten: Mutex<Vec<String>>,
 }
 
 /// Reads the initial state, from BEGIN to END, and returns where the stream goes on.
+///
+/// A table that was rewritten under the snapshot is added to `moving`, which holds those to be read
+/// first.
+///
+/// # Errors
+/// `TableRewritten` if that has happened: another snapshot may succeed.
 pub(crate) fn take(
     shared: &Shared,
     origin: &Origin,
@@ -69,6 +72,7 @@ pub(crate) fn take(
     topic: &TransactionTopic,
     source: &SourceBlock,
     version: u32,
+    moving: &mut Vec<String>,
 ) -> Result<Position> {
     shared.metrics.fact("phase", "snapshot");
     let options = &shared.options;
@@ -81,10 +85,14 @@ pub(crate) fn take(
         tx_id: snapshot_xid(&mut catalog)?,
         ..Commit::default()
     });
-    let published = publication::captured(&mut catalog, options, version)?;
+    let mut published = publication::captured(&mut catalog, options, version)?;
+    published.sort_by_key(|table| {
+        let name = format!("{}.{}", table.schema, table.name);
+        (!moving.contains(&name), table.pages)
+    });
     let mut tables = Vec::with_capacity(published.len());
     for table in &published {
-        tables.push(Arc::new(plan(&mut catalog, shared, table)?));
+        tables.push(Arc::new(table::plan(&mut catalog, shared, table)?));
     }
     let definitions: Vec<_> = tables
         .iter()
@@ -115,9 +123,10 @@ pub(crate) fn take(
         begun: AtomicBool::new(false),
         last: Mutex::new(None),
         failed: AtomicBool::new(false),
+        rewritten: Mutex::new(Vec::new()),
     };
     let threads = options.snapshot_threads.min(tables.len().max(1));
-    std::thread::scope(|scope| -> Result<()> {
+    let read = std::thread::scope(|scope| -> Result<()> {
         let spawn = |_| {
             std::thread::Builder::new()
                 .name("snapshot".into())
@@ -141,7 +150,10 @@ pub(crate) fn take(
             }
         }
         result
-    })?;
+    });
+    let rewritten = work.rewritten.lock();
+    moving.append(&mut rewritten.unwrap_or_else(PoisonError::into_inner));
+    read?;
 
     let mut batch = shared.queue.blank();
     let last = work
@@ -203,88 +215,6 @@ fn snapshot_xid(catalog: &mut Catalog) -> Result<Option<u64>> {
     Ok(Some(number(&row, 0)))
 }
 
-/// Plans how a table is read; the catalog is seen as of the snapshot.
-fn plan(catalog: &mut Catalog, shared: &Shared, table: &Published) -> Result<Table> {
-    let live = catalog.table(table.oid)?;
-    let identity = Identity::from_code(table.identity).unwrap_or(Identity::Default);
-    let flagged = match identity {
-        Identity::Default => &live.primary_key,
-        Identity::Index => &live.identity_index,
-        Identity::Full | Identity::Nothing => &Vec::new(),
-    };
-    let columns: Vec<_> = live
-        .columns
-        .iter()
-        .filter(|column| {
-            table
-                .columns
-                .as_ref()
-                .is_none_or(|names| names.contains(&column.name))
-        })
-        .map(|column| DefinedColumn {
-            name: column.name.clone(),
-            identity: identity == Identity::Full || flagged.contains(&column.name),
-            type_oid: column.type_oid,
-            typmod: column.typmod,
-        })
-        .collect();
-    let definition = Definition {
-        oid: table.oid,
-        schema: table.schema.clone(),
-        name: table.name.clone(),
-        identity,
-        columns,
-    };
-    let mut plan = Plan::new(
-        definition,
-        &live,
-        &std::collections::BTreeSet::new(),
-        catalog,
-        shared,
-    )?;
-    // BEGIN has the definitions of all tables.
-    plan.announce = false;
-    let text: Vec<_> = plan
-        .columns
-        .iter()
-        .map(|column| !column.reads_binary)
-        .collect();
-    if text.contains(&true) {
-        columns::ask_for_text(&shared.options);
-    }
-    let list: Vec<_> = plan
-        .definition
-        .columns
-        .iter()
-        .zip(&text)
-        .map(|(column, text)| {
-            format!(
-                "{}{}",
-                quote(&column.name),
-                if *text { "::text" } else { "" }
-            )
-        })
-        .collect();
-    // ONLY leaves the rows of inheriting tables to their own topics; a partitioned table has none
-    // itself and stands for its partitions.
-    let only = if table.partitioned { "" } else { "ONLY " };
-    let filter = table
-        .filter
-        .as_ref()
-        .map(|filter| format!(" WHERE {filter}"))
-        .unwrap_or_default();
-    let name = qualified(&table.schema, &table.name);
-    let select = format!("SELECT {} FROM {only}{name}{filter}", list.join(", "));
-    Ok(Table {
-        oid: table.oid,
-        copy: format!("COPY ({select}) TO STDOUT (FORMAT binary)"),
-        text,
-        name: plan.collection(),
-        plan: Arc::new(Mutex::new(plan)),
-        rows: Arc::new(AtomicU64::new(0)),
-    })
-}
-
 fn lock(plan: &Mutex<Plan>) -> std::sync::MutexGuard<'_, Plan> {
     plan.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -302,7 +232,6 @@ impl Work<'_> {
     fn read_tables(&self) -> Result<()> {
         let options = &self.shared.options;
         let mut wire = Wire::open(&options.database, false, &self.shared.stop)?;
-        begin(&mut |sql| wire.query(sql).map(|_| ()), self.snapshot)?;
         let mut batch = self.shared.queue.blank();
         let mut emitter = Emitter::default();
         loop {
@@ -312,7 +241,9 @@ impl Work<'_> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop_front();
             let Some(table) = next else { break };
+            begin(&mut |sql| wire.query(sql).map(|_| ()), self.snapshot)?;
             self.read_table(&mut wire, &mut emitter, &mut batch, &table)?;
+            wire.query("COMMIT")?;
         }
         if !batch.is_empty() {
             send(self.shared, batch, &self.mark)?;
@@ -327,7 +258,9 @@ impl Work<'_> {
         batch: &mut Batch,
         table: &Arc<Table>,
     ) -> Result<()> {
-        wire.start_copy(&table.copy)?;
+        if !table.start_copy(wire)? {
+            return Err(self.rewritten(table));
+        }
         let mut reader = CopyReader::default();
         let mut held = Held {
             row: Vec::new(),
@@ -363,7 +296,9 @@ impl Work<'_> {
                 "the copy of a table ended too early",
             ));
         }
-        self.check_file(wire, table)?;
+        if table.is_other(wire)? {
+            return Err(self.rewritten(table));
+        }
         table.rows.store(rows, Ordering::Release);
         if rows == 0 {
             return Ok(());
@@ -386,27 +321,19 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Refuses a table that was emptied or rewritten between the snapshot and its copy.
-    ///
-    /// TRUNCATE and rewriting forms of ALTER TABLE do not respect snapshots: the copy shows the table as
-    /// it is after them. The copy's lock lasts until the transaction ends, so what is compared here stays
-    /// so. `pg_class` is read as of the snapshot, `pg_relation_filenode` as of now.
-    fn check_file(&self, wire: &mut Wire, table: &Table) -> Result<()> {
-        let oid = table.oid;
-        let same = wire.query(&format!(
-            "SELECT bool_and(relfilenode IS NOT DISTINCT FROM pg_relation_filenode(oid)) FROM pg_class \
-             WHERE relkind = 'r' AND (oid = {oid} OR oid IN (SELECT relid FROM pg_partition_tree({oid})))"
-        ))?;
-        if same.first().is_some_and(|row| text(row, 0) == "f") {
-            return Err(ConnectorError::rewind(
-                "TableRewritten",
-                format!(
-                    "{} was truncated or rewritten while the snapshot at {} was read: it begins anew",
-                    table.name, self.lsn
-                ),
-            ));
-        }
-        Ok(())
+    fn rewritten(&self, table: &Table) -> ConnectorError {
+        let mut found = self
+            .rewritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        found.push(table.name.clone());
+        ConnectorError::rewind(
+            "TableRewritten",
+            format!(
+                "{} was truncated, rewritten or renamed while the snapshot at {} was read",
+                table.name, self.lsn
+            ),
+        )
     }
 
     fn mark_of(&self, held: &Held) -> Snapshot {

@@ -26,6 +26,8 @@ use crate::{monitor, publication, registry, slot, snapshot};
 
 /// How long a stop waits for the threads, which look every 100 ms.
 const JOIN: Duration = Duration::from_secs(3);
+/// How often a snapshot is begun anew at once when tables are rewritten under it.
+const ATTEMPTS: u32 = 5;
 
 /// A running source.
 pub(crate) struct Task {
@@ -249,9 +251,36 @@ impl Work {
             slot::drop(&mut self.catalog, &options.slot)?;
         }
         tracing::info!(slot = %options.slot, "creating the slot; this waits for open transactions to end");
-        let created = slot::create(&mut self.wire, &options.slot)?;
+        let mut created = slot::create(&mut self.wire, &options.slot)?;
         if with_rows {
-            return snapshot::take(shared, &origin, &created, topic, source, self.facts.version);
+            let (version, mut moving) = (self.facts.version, Vec::new());
+            for _ in 0..ATTEMPTS {
+                match snapshot::take(
+                    shared,
+                    &origin,
+                    &created,
+                    topic,
+                    source,
+                    version,
+                    &mut moving,
+                ) {
+                    Err(error) if error.name() == "TableRewritten" => {
+                        tracing::warn!(%error, "the snapshot begins anew, with this table first");
+                    }
+                    done => return done,
+                }
+                slot::drop(&mut self.catalog, &options.slot)?;
+                created = slot::create(&mut self.wire, &options.slot)?;
+            }
+            return snapshot::take(
+                shared,
+                &origin,
+                &created,
+                topic,
+                source,
+                version,
+                &mut moving,
+            );
         }
         let lsn = created.consistent_point;
         let position = Position {

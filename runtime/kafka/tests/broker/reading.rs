@@ -196,6 +196,61 @@ fn a_pause_at_the_end_skips_nothing() {
     }
 }
 
+/// Partitions are paused and resumed at any moment, in the middle of batches: what comes of each is
+/// every record, in order.
+#[test]
+fn pausing_all_the_time_skips_nothing() {
+    const EACH: i32 = 40_000;
+    let topic = topic("pause-often", 3);
+    let mut producer = producer(&name("fill"));
+    for part in 0..10 {
+        producer.begin().unwrap();
+        let range = part * EACH / 10..(part + 1) * EACH / 10;
+        let records: Vec<_> = range
+            .flat_map(|i| (0..3).map(move |p| Plain::value(p, &format!("{i} {}", "x".repeat(200)))))
+            .collect();
+        producer.send(&batch(&topic, &records)).unwrap();
+        producer.commit().unwrap();
+    }
+    let mut consumer = reader(&topic, StartAt::Beginning);
+    let parts = [0, 1, 2].map(|p| self::part(&topic, p));
+    let (mut next, mut seen) = ([0i64; 3], [0i32; 3]);
+    let mut paused = [false; 3];
+    let mut random = 7u32;
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while seen.iter().any(|seen| *seen < EACH) {
+        assert!(Instant::now() < deadline, "{seen:?} of {EACH}");
+        let mut batch = Batch::default();
+        consumer
+            .poll(&mut batch, 100_000, Duration::from_millis(20))
+            .unwrap();
+        for record in batch.records() {
+            let walbridge_connector_api::Partition::Fixed(p) = record.partition else {
+                panic!("no partition")
+            };
+            let p = p as usize;
+            if record.offset < next[p] {
+                continue;
+            }
+            next[p] = record.offset + 1;
+            let value = std::str::from_utf8(batch.bytes(record.value).unwrap()).unwrap();
+            let number: i32 = value.split(' ').next().unwrap().parse().unwrap();
+            assert_eq!(number, seen[p], "partition {p} offset {}", record.offset);
+            seen[p] += 1;
+        }
+        for p in 0..3 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if random >> 30 == 0 {
+                match paused[p] {
+                    true => consumer.resume(&parts[p..=p]).unwrap(),
+                    false => consumer.pause(&parts[p..=p]).unwrap(),
+                }
+                paused[p] = !paused[p];
+            }
+        }
+    }
+}
+
 #[test]
 fn partitions_can_be_added_and_taken_away() {
     let (one, two) = (topic("one", 1), topic("two", 1));
