@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::Message;
 use serde_json::{Map, Value, json};
-use walbridge_lab::{Http, Lab, PASSWORD, RunningWorker, Site, USER, Worker, wait_for};
+use walbridge_lab::{Hopeless, Http, Lab, PASSWORD, RunningWorker, Site, USER, Worker, wait_for};
 
 use crate::sql::Sql;
 use crate::topic::{self, Decoder, text};
@@ -294,10 +294,41 @@ impl Chain {
     /// # Errors
     /// If it is not in time.
     pub fn wait_streaming(&self) -> Result<()> {
-        self.wait_row(
+        self.wait_alive(
             "select count(*) from walbridge.position where phase = 'streaming'",
             1,
         )
+    }
+
+    /// Does as [`wait_row`](Self::wait_row), but not beyond the failure of a task.
+    ///
+    /// # Errors
+    /// If it does not in time or a task fails, with the states of all connectors.
+    pub fn wait_alive(&self, query: &str, wanted: i64) -> Result<()> {
+        let waited = wait_for(&format!("{query} to yield {wanted}"), 2 * PATIENCE, || {
+            self.check_alive()?;
+            let found = Sql::connect(&self.west())?.number(query)?;
+            ensure!(found >= wanted, "it yields {found}");
+            Ok(Some(()))
+        });
+        waited.with_context(|| self.describe())
+    }
+
+    /// Fails if a task has failed for good; a worker that does not answer has not.
+    ///
+    /// # Errors
+    /// [`Hopeless`] with the task's trace.
+    pub fn check_alive(&self) -> Result<()> {
+        for part in self.parts() {
+            let Ok(status) = self.status(part) else {
+                continue;
+            };
+            let task = &status["tasks"][0];
+            if task["state"] == "FAILED" {
+                bail!(Hopeless(format!("{part:?} failed: {}", task["trace"])));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until a query at the standby yields at least this number.
@@ -366,7 +397,7 @@ impl Chain {
     /// # Errors
     /// If it has not in time, with the states of all connectors.
     pub fn wait_seq(&self, seq: i64) -> Result<()> {
-        self.wait_row("select coalesce(max(seq), -1) from truth", seq)
+        self.wait_alive("select coalesce(max(seq), -1) from truth", seq)
     }
 
     /// Says in which state everything is.

@@ -326,7 +326,6 @@ fn a_registry_that_answers_500() -> Result<()> {
 
 /// Bytes that are not Avro stop the sink where they are, with their topic and offset.
 #[test]
-#[ignore = "open: an unknown schema id is named without its topic, partition and offset"]
 fn bytes_that_are_not_avro() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();

@@ -367,7 +367,6 @@ fn forged(
 }
 
 #[test]
-#[ignore = "open: with no later row to prove the hole the sink names it and waits instead of stopping"]
 fn a_record_missing_that_is_counted() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();

@@ -12,6 +12,7 @@ use crate::position::{self, ADVANCE};
 use crate::rows::{Image, Kept};
 use crate::sink::{Pending, Sink};
 use crate::target::origin_sql;
+use crate::task::now_us;
 
 const INT4: u32 = 23;
 const INT8: u32 = 20;
@@ -216,6 +217,7 @@ impl Sink {
         metrics.bytes.fetch_add(done.bytes, Relaxed);
         metrics.transactions.fetch_add(done.transactions, Relaxed);
         metrics.batches.fetch_add(1, Relaxed);
+        metrics.last_progress_ms.store(now_us() / 1000, Relaxed);
         self.pending = Pending::default();
     }
 

@@ -131,9 +131,10 @@ pub(crate) fn definition() -> ConfigDef {
         ConfigKey::new(
             "missing.rows.grace.ms",
             Kind::Long,
-            "How long rows that a transaction's END counts may be missing from their topic.",
+            "How long rows that a transaction's END counts may fail to come before the task stops; \
+             meanwhile its status says what it waits for. Longer than the mirror may be cut off.",
         )
-        .default("20000")
+        .default("600000")
         .min(0)
         .group("Applying")
         .importance(Importance::Low),

@@ -124,7 +124,6 @@ impl Sink {
     }
 
     pub(crate) fn start(&mut self, begin: Marker) {
-        let now = Instant::now();
         for topic in &mut self.topics {
             topic.taken = 0;
         }
@@ -132,8 +131,7 @@ impl Sink {
             begin,
             end: None,
             counts: Vec::new(),
-            since: now,
-            flowing: now,
+            moved: Instant::now(),
         });
     }
 
@@ -210,8 +208,7 @@ impl Sink {
         if let Some(current) = &mut self.current {
             current.counts = counts;
             current.end = Some(end);
-            current.since = Instant::now();
-            current.flowing = current.since;
+            current.moved = Instant::now();
         }
         Ok(true)
     }
@@ -242,6 +239,9 @@ impl Sink {
         let mut any = false;
         for (topic, count) in topics {
             any |= self.take_from(topic, count, unit)?;
+        }
+        if any {
+            self.moved();
         }
         Ok(any)
     }

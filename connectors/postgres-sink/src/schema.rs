@@ -7,17 +7,17 @@ use walbridge_schemas::registry::{Registry, RegistryError};
 
 /// Gives the schema behind an id. Blocks, and is never called inside a tokio context.
 pub trait Schemas: Send {
-    /// Returns the schema's JSON text.
+    /// Returns the schema's JSON text; `place` says which record needs it.
     ///
     /// # Errors
     /// `RegistryUnavailable` when it may answer later, `SchemaUnknown` when it has no such schema.
-    fn json(&self, id: u32) -> Result<Arc<str>>;
+    fn json(&self, id: u32, place: &str) -> Result<Arc<str>>;
 }
 
 impl Schemas for Registry {
-    fn json(&self, id: u32) -> Result<Arc<str>> {
+    fn json(&self, id: u32, place: &str) -> Result<Arc<str>> {
         self.schema(id).map_err(|error| {
-            let text = error.to_string();
+            let text = format!("{place}: {error}");
             match error {
                 _ if error.is_retriable() => ConnectorError::retry("RegistryUnavailable", text),
                 RegistryError::Unknown { .. } => ConnectorError::stop("SchemaUnknown", text).remedy(

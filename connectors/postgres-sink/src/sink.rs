@@ -47,9 +47,8 @@ pub(crate) struct Current {
     pub(crate) end: Option<Marker>,
     /// The topics in END with the events each must have.
     pub(crate) counts: Vec<(usize, u64)>,
-    /// When END was read, and since when records have come without a pause since.
-    pub(crate) since: Instant,
-    pub(crate) flowing: Instant,
+    /// When its last row, or END, was taken.
+    pub(crate) moved: Instant,
 }
 
 /// What is folded but not committed.
@@ -92,7 +91,8 @@ pub(crate) struct Sink {
     pub(crate) truncates: Vec<usize>,
     /// The newest END seen: position, number, commit time.
     pub(crate) newest: (u64, u64, i64),
-    pub(crate) last_arrival: Instant,
+    /// Whether people were told that rows are missing.
+    pub(crate) waits: bool,
     /// Memory for the key at hand.
     pub(crate) scratch: Vec<u8>,
 }
@@ -126,7 +126,7 @@ impl Sink {
             pending: Pending::default(),
             log: Vec::new(),
             truncates: Vec::new(),
-            last_arrival: Instant::now(),
+            waits: false,
             scratch: Vec::new(),
         }
     }
@@ -192,7 +192,7 @@ impl Sink {
         {
             return Ok(*plan);
         }
-        let json = self.schemas.json(id)?;
+        let json = self.schemas.json(id, &self.place(lane))?;
         let schema = ValueSchema::parse(&json).map_err(|e| {
             let cause = format!("its schema {id}: {e}");
             event::unreadable(&self.rows, lane, &cause)

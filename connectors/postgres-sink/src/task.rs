@@ -142,7 +142,6 @@ impl Sink {
 
     /// Copies a batch's records to their lanes.
     fn take_in(&mut self, batch: &Batch) -> Result<()> {
-        self.last_arrival = Instant::now();
         let mut last = None;
         for record in batch.records() {
             let walbridge_connector_api::Partition::Fixed(partition) = record.partition else {
@@ -244,13 +243,12 @@ impl Sink {
         metrics
             .buffered_bytes
             .store(self.buffered() as i64, Relaxed);
-        metrics.last_progress_ms.store(now_us() / 1000, Relaxed);
         metrics.fact("phase", at.phase.as_str());
         metrics.fact("commit_lsn", applied.to_string());
     }
 }
 
-fn now_us() -> i64 {
+pub(crate) fn now_us() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::event::Turn;
 use crate::marker::Unit;
 use crate::sink::Sink;
 
-/// Longer than this without any record, and the stream does not flow.
+/// Longer than this without a row that is due, and people are told.
 const QUIET: Duration = Duration::from_secs(2);
 
 impl Sink {
@@ -58,20 +58,18 @@ impl Sink {
     }
 
     /// Stops if rows that END counts are certainly not there, or have not come for too long.
+    ///
+    /// What comes through a mirror may have its END before its rows, and the mirror may be cut off
+    /// in between: so rows that nothing proves to be gone are waited for, and said to be missing.
     pub(crate) fn check_holes(&mut self, control: &mut dyn SinkControl) -> Result<()> {
-        let now = Instant::now();
         let Some(current) = self
             .current
-            .as_mut()
+            .as_ref()
             .filter(|current| current.end.is_some())
         else {
             return Ok(());
         };
-        let quiet = now.duration_since(self.last_arrival) > QUIET;
-        if quiet {
-            current.flowing = now;
-        }
-        let (unit, since, flowing) = (current.begin.unit, current.since, current.flowing);
+        let (unit, waited) = (current.begin.unit, current.moved.elapsed());
         let missing: Vec<(usize, u64)> = current
             .counts
             .iter()
@@ -81,29 +79,39 @@ impl Sink {
         for (topic, count) in &missing {
             let lanes = self.topics[*topic].lanes.clone();
             if !lanes.is_empty() && self.all_beyond(&lanes, unit)? {
-                return Err(self.mismatch(*topic, *count, unit, "stop"));
+                return Err(gone(self.missing(*topic, *count, unit)));
             }
         }
         let Some((topic, count)) = missing.first().copied() else {
             return Ok(());
         };
-        if now.duration_since(since) < self.config.grace {
-            return Ok(());
+        if waited >= QUIET && !self.waits {
+            self.waits = true;
+            let what = self.missing(topic, count, unit);
+            tracing::warn!(what, "waiting for rows");
+            self.context.metrics.fact("waiting for", what);
         }
-        let partitions: Vec<TopicPartition> = self.topics[topic]
-            .lanes
-            .iter()
-            .map(|at| self.rows.lanes[*at].partition.clone())
-            .collect();
-        // While the cluster cannot be asked, nothing can be said to be missing.
-        control.inspect(&partitions)?;
-        if now.duration_since(flowing) >= self.config.grace {
-            return Err(self.mismatch(topic, count, unit, "stop"));
-        }
-        if quiet {
-            return Err(self.mismatch(topic, count, unit, "retry"));
+        if waited >= self.config.grace {
+            let partitions: Vec<TopicPartition> = self.topics[topic]
+                .lanes
+                .iter()
+                .map(|at| self.rows.lanes[*at].partition.clone())
+                .collect();
+            // While the cluster cannot be asked, nothing can be said to be missing.
+            control.inspect(&partitions)?;
+            return Err(gone(self.missing(topic, count, unit)));
         }
         Ok(())
+    }
+
+    /// Notes that rows come.
+    pub(crate) fn moved(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.moved = Instant::now();
+        }
+        if std::mem::take(&mut self.waits) {
+            self.context.metrics.fact("waiting for", "");
+        }
     }
 
     /// Returns whether the next record of every partition belongs to something later.
@@ -129,7 +137,7 @@ impl Sink {
         Ok(true)
     }
 
-    fn mismatch(&self, topic: usize, count: u64, unit: Unit, how: &str) -> ConnectorError {
+    fn missing(&self, topic: usize, count: u64, unit: Unit) -> String {
         let topic = &self.topics[topic];
         let heads: Vec<String> = topic
             .lanes
@@ -149,20 +157,19 @@ impl Sink {
         };
         let position = self.current.as_ref().map(|current| current.begin.lsn);
         let at = position.map_or(String::new(), |lsn| format!(" at LSN {lsn}"));
-        let message = format!(
+        format!(
             "topic {}: {unit}{at} has {count} rows by its END, but {} were found; row {} is missing \
              ({heads})",
             topic.name,
             topic.taken,
             topic.taken + 1
-        );
-        if how == "retry" {
-            return ConnectorError::retry("CountMismatch", message).remedy(
-                "nothing comes any more: if what fills the topics is behind or cut off, this mends \
-                 itself; if not, records were removed, and the source must begin a new snapshot",
-            );
-        }
-        ConnectorError::stop("CountMismatch", message)
-            .remedy("records were removed from the topic: let the source begin a new snapshot")
+        )
     }
+}
+
+fn gone(message: String) -> ConnectorError {
+    ConnectorError::stop("CountMismatch", message).remedy(
+        "if what fills the topics was cut off for longer than missing.rows.grace.ms, restart the \
+         task; if not, records were removed from the topic: let the source begin a new snapshot",
+    )
 }

@@ -114,18 +114,20 @@ impl Consumer {
         // librdkafka would go on where it believes that we are, and it takes an event that stands
         // in its queue between records, such as the end of the partition, for a record: it would
         // go on one too far, and that record would be lost.
-        let moved: Vec<_> = partitions
-            .iter()
-            .filter_map(|tp| {
-                let place = self.places.get(tp).filter(|place| place.touched)?;
-                let held = self.held.iter().rev().find(|message| {
-                    message.error().is_none()
-                        && message.partition() == tp.partition
-                        && *message.topic() == *tp.topic
-                });
-                Some((tp, held.map_or(place.next, |message| message.offset() + 1)))
-            })
-            .collect();
+        let mut moved = Vec::new();
+        for tp in partitions {
+            let Some(Place { next, touched }) = self.places.get(tp).copied() else {
+                continue;
+            };
+            let mut held = self.held.iter().rev().filter(|message| {
+                message.partition() == tp.partition && *message.topic() == *tp.topic
+            });
+            let waits = held.clone().next().is_some();
+            let last = held.find(|message| message.error().is_none());
+            if touched || waits {
+                moved.push((tp, last.map_or(next, |message| message.offset() + 1)));
+            }
+        }
         if !moved.is_empty() {
             let list = moved
                 .iter()

@@ -4,10 +4,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+/// A reason for which waiting longer is of no use.
+#[derive(Debug)]
+pub struct Hopeless(pub String);
+
+impl std::fmt::Display for Hopeless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Hopeless {}
+
 /// Probes until it answers, or fails with what it said last once `limit` has passed.
 ///
 /// The probe answers `Ok(Some(value))` when the condition holds, `Ok(None)` while it does not yet,
-/// and an error for a reason worth repeating when time runs out.
+/// and an error for a reason worth repeating when time runs out; [`Hopeless`] ends it at once.
 pub fn wait_for<T>(
     what: &str,
     limit: Duration,
@@ -19,6 +31,7 @@ pub fn wait_for<T>(
         let last = match probe() {
             Ok(Some(value)) => return Ok(value),
             Ok(None) => None,
+            Err(error) if error.is::<Hopeless>() => bail!("{what}: {error:#}"),
             Err(error) => Some(error),
         };
         if started.elapsed() >= limit {

@@ -53,7 +53,7 @@ mod state;
 mod worker;
 
 pub use conditions::{Change, Conditions, Flow, Weather};
-pub use deadline::{wait_for, wait_until};
+pub use deadline::{Hopeless, wait_for, wait_until};
 pub use http::Http;
 pub use kafka::{Kafka, KafkaPorts};
 pub use lab::{Harm, Lab};

@@ -137,7 +137,7 @@ pub(crate) struct Stream {
 pub(crate) struct Known(Arc<Mutex<HashMap<u32, Arc<str>>>>);
 
 impl Schemas for Known {
-    fn json(&self, id: u32) -> Result<Arc<str>> {
+    fn json(&self, id: u32, _: &str) -> Result<Arc<str>> {
         let all = self.0.lock().unwrap();
         let found = all.get(&id).cloned();
         found.ok_or_else(|| ConnectorError::stop("SchemaUnknown", format!("no schema {id}")))
