@@ -215,6 +215,38 @@ fn a_transaction_far_larger_than_memory() -> Result<()> {
     Ok(())
 }
 
+/// Rows that are older than a column have in it at the standby what they have at the primary; where
+/// the stream cannot tell what that is, the sink stops.
+#[test]
+fn a_column_with_a_default_reaches_older_rows() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_default", Shape::OneSite))?;
+    let east = Sql::connect(&chain.east())?;
+    east.run("create table t (id int primary key); insert into t select generate_series(1, 10)")?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    east.run(
+        "alter table t add column n int default 7, add column empty text, \
+         add column at timestamptz not null default now(), add column quoted text default 'it''s', \
+         add column list int[] default '{1,2}'; insert into t (id, n) values (11, null), (12, 8)",
+    )?;
+    chain.wait_alive("select count(*) from t", 12)?;
+    let west = Sql::connect(&chain.west())?;
+    let differences = compare(&east, &west, &["t"])?;
+    ensure!(
+        differences.is_empty(),
+        "the databases differ: {differences:#?}"
+    );
+    east.run("alter table t add column r float8 default random(); insert into t (id) values (13)")?;
+    let message = chain.wait_failed(Part::Sink, "ColumnValuesUnknown")?;
+    ensure!(
+        message.contains("public.t") && message.contains("random()"),
+        "{message}"
+    );
+    Ok(())
+}
+
 /// A database in which nothing happens does not keep the write-ahead log of a busy one beside it.
 #[test]
 fn an_idle_database_does_not_pin_wal() -> Result<()> {

@@ -25,7 +25,6 @@ const DIFFERENT: [(&str, &str); 1] = [(
 const NOT_FOR_PYTHON: [&str; 1] = ["!srv.public.numeric_scale_over_precision"];
 
 #[test]
-#[ignore = "open: has not yet run to its end"]
 fn consumers_agree_with_the_database_and_schemas_with_debezium() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();

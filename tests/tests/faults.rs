@@ -75,7 +75,6 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 #[test]
-#[ignore = "open: has not yet run to its end"]
 fn nothing_is_lost_and_nothing_comes_twice() -> Result<()> {
     let rounds = variable("WALBRIDGE_TEST_ROUNDS").map_or(FEW, |n| u32::try_from(n).unwrap_or(FEW));
     let seed = variable("WALBRIDGE_TEST_SEED").unwrap_or(20_261_122);

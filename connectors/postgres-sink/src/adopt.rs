@@ -2,6 +2,7 @@
 
 use walbridge_connector_api::{ConnectorError, Result};
 use walbridge_postgres::connect::Session;
+use walbridge_postgres::ident::qualified;
 use walbridge_schemas::marks;
 
 use crate::apply::{Refused, Run};
@@ -33,7 +34,7 @@ impl Sink {
             return Ok(());
         }
         self.flush(false)?;
-        let table = self.shape(&definition)?;
+        let table = self.shape(&definition, true)?;
         if !known {
             let name = self.topics[topic].name.to_string();
             self.remember(&name, &definition)?;
@@ -76,14 +77,22 @@ impl Sink {
         .remedy("let the source begin a new snapshot: its beginning defines all tables")
     }
 
-    /// Creates or alters the target's table, in the open transaction, and returns it as it is then.
-    pub(crate) fn shape(&mut self, definition: &Definition) -> Result<TargetTable> {
+    /// Creates or alters the target's table, in the open transaction, and returns it as it is then;
+    /// `keeps` says whether the rows it has stay.
+    pub(crate) fn shape(&mut self, definition: &Definition, keeps: bool) -> Result<TargetTable> {
         self.shape_types(definition)?;
         let (schema, name) = (&definition.schema, &definition.table);
         let load = |sink: &mut Self| {
             TargetTable::load(&sink.target.session, &mut sink.types, schema, name)
         };
         let found = load(self)?;
+        if let Some(table) = &found
+            && keeps
+            && let Some(error) = ddl::unknown_values(definition, table)
+            && self.has_rows(definition)?
+        {
+            return Err(error);
+        }
         let statements = match &found {
             Some(table) => ddl::evolve(definition, table, self.config.evolution)?,
             None if self.config.evolution >= Evolution::Basic => ddl::create(definition),
@@ -115,6 +124,14 @@ impl Sink {
                 format!("table {} vanished", definition.collection()),
             )
         })
+    }
+
+    /// Returns whether the target's table has rows.
+    pub(crate) fn has_rows(&self, definition: &Definition) -> Result<bool> {
+        let table = qualified(&definition.schema, &definition.table);
+        let exists = format!("SELECT EXISTS (SELECT 1 FROM {table})");
+        let rows = self.target.session.query(&exists, &[])?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
     /// Runs statements in the open transaction.

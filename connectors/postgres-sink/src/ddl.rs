@@ -29,6 +29,41 @@ fn column(column: &ColumnDefinition) -> String {
     format!("{} {}{not_null}", quote(&column.name), column.type_name)
 }
 
+/// Returns the error for a new column whose value in older rows the stream does not tell.
+///
+/// A default that gives every row another value (`random()`, a sequence) rewrites the table without
+/// a word in the stream; one that was set after the column was added gives them none. What is there
+/// now does not say which it was.
+pub(crate) fn unknown_values(
+    definition: &Definition,
+    table: &TargetTable,
+) -> Option<ConnectorError> {
+    let new = |column: &&ColumnDefinition| {
+        let there = table.columns.iter().any(|found| found.name == column.name);
+        !there && column.missing.is_none() && column.default.is_some()
+    };
+    let column = definition.columns.iter().find(new)?;
+    let name = qualified(&definition.schema, &definition.table);
+    let default = column.default.as_deref().unwrap_or_default();
+    Some(
+        ConnectorError::stop(
+            "ColumnValuesUnknown",
+            format!(
+                "table {} got a column {} with the default {default}, and the stream does not tell \
+                 what rows that are older than the column have in it",
+                definition.collection(),
+                quote(&column.name)
+            ),
+        )
+        .remedy(format!(
+            "if they have nothing in it at the source (the default was set after the column was \
+             added), run at the target, then restart the task: ALTER TABLE {name} ADD COLUMN {}; \
+             otherwise let the source begin a new snapshot",
+            self::column(column)
+        )),
+    )
+}
+
 /// Returns the statements that make an existing table fit, or why it cannot be made to.
 pub(crate) fn evolve(
     definition: &Definition,
@@ -41,8 +76,14 @@ pub(crate) fn evolve(
     for wanted in &definition.columns {
         let Some(found) = table.columns.iter().find(|c| c.name == wanted.name) else {
             let mut add = format!("ALTER TABLE {name} ADD COLUMN {}", column(wanted));
-            if let Some(default) = &wanted.default {
-                add.push_str(&format!(" DEFAULT {default}"));
+            if let Some(missing) = &wanted.missing {
+                // Rows that are there get the value they have at the source; new rows bring their own.
+                add.push_str(&format!(
+                    " DEFAULT {}::{}; ALTER TABLE {name} ALTER COLUMN {} DROP DEFAULT",
+                    literal(missing),
+                    wanted.type_name,
+                    quote(&wanted.name)
+                ));
             }
             if evolution >= Evolution::Basic {
                 statements.push(add);
@@ -161,6 +202,7 @@ mod tests {
                     type_name: (*ty).into(),
                     nullable: *nullable,
                     labels: None,
+                    missing: None,
                     default: None,
                 })
                 .collect(),
@@ -213,10 +255,22 @@ mod tests {
     fn a_new_column_is_added_and_a_vanished_one_stops() {
         let has = table(&[("id", "integer", false)]);
         let mut wants = definition(&[("id", "integer", false), ("x", "public.mood", true)]);
-        wants.columns[1].default = Some("'ok'::public.mood".into());
+        wants.columns[1].missing = Some("ok".into());
         assert_eq!(
             evolve(&wants, &has, Evolution::Basic).unwrap(),
-            [r#"ALTER TABLE "public"."t" ADD COLUMN "x" public.mood DEFAULT 'ok'::public.mood"#]
+            [
+                "ALTER TABLE \"public\".\"t\" ADD COLUMN \"x\" public.mood DEFAULT 'ok'::public.mood; \
+                 ALTER TABLE \"public\".\"t\" ALTER COLUMN \"x\" DROP DEFAULT"
+            ]
+        );
+        wants.columns[1].missing = None;
+        assert!(unknown_values(&wants, &has).is_none());
+        wants.columns[1].default = Some("random()".into());
+        let error = unknown_values(&wants, &has).unwrap();
+        assert!(
+            error
+                .to_string()
+                .contains(r#""x" with the default random()"#)
         );
         let has = table(&[("id", "integer", false), ("old", "text", true)]);
         let wants = definition(&[("id", "integer", false)]);

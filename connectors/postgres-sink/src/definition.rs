@@ -14,6 +14,9 @@ pub(crate) struct ColumnDefinition {
     /// The labels of an enum type in their order.
     #[serde(rename = "enum", default, skip_serializing_if = "Option::is_none")]
     pub(crate) labels: Option<Vec<String>>,
+    /// The value of rows that are older than the column, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) missing: Option<String>,
     /// The default's expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) default: Option<String>,

@@ -49,7 +49,7 @@ impl Sink {
             if !self.is_free(definition, ours)? {
                 empty.push(qualified(&definition.schema, &definition.table));
             }
-            self.shape(definition)?;
+            self.shape(definition, false)?;
             let name = self.topics[topic].name.to_string();
             self.remember(&name, definition)?;
             self.topics[topic].definition = Some(definition.clone());
@@ -81,9 +81,7 @@ impl Sink {
         if TargetTable::load(session, &mut self.types, schema, name)?.is_none() {
             return Ok(true);
         }
-        let table = qualified(schema, name);
-        let rows = session.query(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), &[])?;
-        let filled = rows.first().is_some_and(|row| row.get(0));
+        let filled = self.has_rows(definition)?;
         if filled && !ours && !self.config.truncate_nonempty {
             return Err(ConnectorError::stop(
                 "SnapshotTargetNotEmpty",

@@ -25,6 +25,8 @@ pub(crate) struct LiveColumn {
     pub(crate) not_null: bool,
     /// The default's expression.
     pub(crate) default: Option<String>,
+    /// The value of rows that are older than the column, as text.
+    pub(crate) missing: Option<String>,
     /// Whether it is `GENERATED … AS IDENTITY`.
     pub(crate) identity: bool,
     pub(crate) type_oid: u32,
@@ -89,7 +91,8 @@ impl Catalog {
     pub(crate) fn table(&mut self, oid: u32) -> Result<LiveTable> {
         let columns = self.query(&format!(
             "SELECT a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity, \
-                    a.atttypid::bigint, a.atttypmod \
+                    a.atttypid::bigint, a.atttypmod, \
+                    CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END \
              FROM pg_attribute a \
              LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
                   AND a.attgenerated = '' \
@@ -104,6 +107,7 @@ impl Catalog {
                 identity: !text(row, 3).is_empty(),
                 type_oid: number(row, 4),
                 typmod: number(row, 5),
+                missing: row.get(6).cloned().flatten(),
             })
             .collect();
         let mut table = LiveTable {

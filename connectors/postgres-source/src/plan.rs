@@ -156,7 +156,7 @@ impl Plan {
             Some(json) => register(&shared.registry, &format!("{topic}-key"), &json)?,
             None => 0,
         };
-        let relation = relation_json(&definition, &described, &key);
+        let relation = relation_json(&definition, &described, live, &key);
         let mut unknown = Vec::new();
         for (index, column) in definition.columns.iter().enumerate() {
             if !column.identity {
@@ -219,7 +219,12 @@ impl Plan {
     }
 }
 
-fn relation_json(definition: &Definition, described: &[Described], key: &[usize]) -> Value {
+fn relation_json(
+    definition: &Definition,
+    described: &[Described],
+    live: &LiveTable,
+    key: &[usize],
+) -> Value {
     let columns: Vec<_> = definition
         .columns
         .iter()
@@ -230,8 +235,17 @@ fn relation_json(definition: &Definition, described: &[Described], key: &[usize]
                 "type": described.type_text,
                 "nullable": described.field.optional(),
             });
-            if let (Some(map), false) = (value.as_object_mut(), described.labels.is_empty()) {
-                map.insert("enum".to_owned(), json!(described.labels));
+            if let Some(map) = value.as_object_mut() {
+                if !described.labels.is_empty() {
+                    map.insert("enum".to_owned(), json!(described.labels));
+                }
+                let now = live_column(live, &column.name);
+                if let Some(missing) = now.and_then(|now| now.missing.as_deref()) {
+                    map.insert("missing".to_owned(), json!(missing));
+                }
+                if let Some(default) = now.and_then(default_of) {
+                    map.insert("default".to_owned(), json!(default));
+                }
             }
             value
         })
@@ -247,6 +261,12 @@ fn relation_json(definition: &Definition, described: &[Described], key: &[usize]
         "key": key,
         "identity": definition.identity.as_str(),
     })
+}
+
+/// Returns what new rows get in a column that is not given.
+fn default_of(column: &LiveColumn) -> Option<&str> {
+    let identity = column.identity.then_some("GENERATED AS IDENTITY");
+    column.default.as_deref().or(identity)
 }
 
 /// Finds what the catalog now says of a column of the stream.

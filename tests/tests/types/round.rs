@@ -7,7 +7,7 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
-use walbridge_lab::Session;
+use walbridge_lab::{Lab, Session};
 use walbridge_postgres::Wire;
 use walbridge_postgres::decode::ColumnDecoder;
 use walbridge_postgres::encode::{ColumnEncoder, Encoded, SESSION_SETTINGS};
@@ -44,12 +44,10 @@ impl ToSql for Raw {
 }
 
 #[test]
-#[ignore = "open: not every value comes back yet"]
 fn every_value_comes_back_as_it_was() -> Result<()> {
-    let sql = Session::open("postgres://postgres@127.0.0.1:22001/postgres")?;
-    sql.run("drop database if exists types")?;
-    sql.run("create database types")?;
-    let sql = Session::open("postgres://postgres@127.0.0.1:22001/types")?;
+    let postgres = Lab::shared()?.west().postgres();
+    postgres.create_database("types")?;
+    let sql = Session::open(&postgres.url("types"))?;
     for (name, value) in SESSION_SETTINGS {
         sql.run(&format!("set {name} = '{value}'"))?;
     }
