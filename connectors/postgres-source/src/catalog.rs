@@ -116,8 +116,7 @@ impl Catalog {
         };
         let indexes = self.query(&format!(
             "SELECT i.indisprimary, i.indisreplident, \
-                    i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL \
-                        AND bool_and(a.attnotnull), \
+                    i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL, \
                     c.relname, a.attname \
              FROM pg_index i \
              JOIN pg_class c ON c.oid = i.indexrelid \

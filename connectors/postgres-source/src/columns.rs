@@ -24,6 +24,8 @@ pub(crate) struct Described {
     pub(crate) labels: Vec<String>,
     /// Whether binary values of the type can be read.
     pub(crate) reads_binary: bool,
+    /// Whether it has a binary form at all; the stream has text where there is none, a copy fails.
+    pub(crate) sends: bool,
 }
 
 /// Describes the columns of a definition.
@@ -68,6 +70,7 @@ pub(crate) fn describe(
             Described {
                 encoder: ColumnEncoder::new(&ty, &field, &options.placeholder),
                 reads_binary: ty.reads_binary(),
+                sends: ty.sends,
                 field,
                 type_text,
                 labels,

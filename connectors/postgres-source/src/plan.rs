@@ -95,6 +95,8 @@ impl Definition {
 pub(crate) struct ColumnPlan {
     pub(crate) encoder: ColumnEncoder,
     pub(crate) reads_binary: bool,
+    /// Whether a copy can have its binary form.
+    pub(crate) copies_binary: bool,
     /// Whether it is part of what old rows are identified by.
     pub(crate) identity: bool,
     /// Whether it is part of the record's key.
@@ -156,7 +158,11 @@ impl Plan {
             Some(json) => register(&shared.registry, &format!("{topic}-key"), &json)?,
             None => 0,
         };
-        let relation = relation_json(&definition, &described, live, &key);
+        // Nulls are unlike each other: a key that may have them makes records of one row meet, but
+        // does not tell rows apart.
+        let tells_apart = key.iter().all(|index| !described[*index].field.optional());
+        let row_key = if tells_apart { &key[..] } else { &[] };
+        let relation = relation_json(&definition, &described, live, row_key);
         let mut unknown = Vec::new();
         for (index, column) in definition.columns.iter().enumerate() {
             if !column.identity {
@@ -170,6 +176,7 @@ impl Plan {
             .map(|(index, (described, defined))| ColumnPlan {
                 encoder: described.encoder,
                 reads_binary: described.reads_binary,
+                copies_binary: described.reads_binary && described.sends,
                 identity: defined.identity,
                 key: key.contains(&index),
             })

@@ -67,11 +67,12 @@ impl PgType {
             _ if !ty.sends => true,
             Kind::Base => Known::of(ty).is_some(),
             Kind::Enum { .. } => true,
+            // What has no binary form has none inside of another either.
             Kind::Array(inner)
             | Kind::Range(inner)
             | Kind::Multirange(inner)
-            | Kind::Domain(inner) => inner.reads_binary(),
-            Kind::Composite(columns) => columns.iter().all(PgType::reads_binary),
+            | Kind::Domain(inner) => inner.sends && inner.reads_binary(),
+            Kind::Composite(columns) => columns.iter().all(|ty| ty.sends && ty.reads_binary()),
         }
     }
 }

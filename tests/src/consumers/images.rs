@@ -182,7 +182,10 @@ impl<'a> Images<'a> {
 
     fn apply(&mut self, record: &Record) -> Result<()> {
         let event = &record.value;
-        let key = (!record.key.is_null()).then(|| record.key.to_string());
+        // A key of a unique index may have nulls, and these are unlike each other.
+        let fields = record.key.as_object();
+        let whole = fields.is_some_and(|fields| fields.values().all(|value| !value.is_null()));
+        let key = whole.then(|| record.key.to_string());
         let op = event["op"].as_str().context("no op")?;
         match (op, key) {
             ("t", _) => {

@@ -70,9 +70,9 @@ pub(super) fn plan(catalog: &mut Catalog, shared: &Shared, table: &Published) ->
     let text: Vec<_> = plan
         .columns
         .iter()
-        .map(|column| !column.reads_binary)
+        .map(|column| !column.copies_binary)
         .collect();
-    if text.contains(&true) {
+    if plan.columns.iter().any(|column| !column.reads_binary) {
         columns::ask_for_text(&shared.options);
     }
     let list: Vec<_> = plan

@@ -22,7 +22,13 @@ pub(super) fn write(
     out: &mut Vec<u8>,
 ) -> Result<(), ValueError> {
     match ty {
-        FieldType::Boolean => out.push(if reader.bool()? { b't' } else { b'f' }),
+        FieldType::Boolean => {
+            let (yes, no) = match Known::of(target.base()) {
+                Some(Known::Bit | Known::Varbit) => (b'1', b'0'),
+                _ => (b't', b'f'),
+            };
+            out.push(if reader.bool()? { yes } else { no });
+        }
         FieldType::Int16 | FieldType::Int32 | FieldType::Int64 => {
             let _ = write!(out, "{}", reader.long()?);
         }

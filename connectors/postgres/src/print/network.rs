@@ -45,11 +45,8 @@ fn v6(address: &[u8], out: &mut Vec<u8>) {
         best_len = 0;
     }
     // The server shows the last four bytes as an IPv4 address in these cases.
-    let mapped = best_len > 0
-        && best_start == 0
-        && (best_len == 6
-            || (best_len == 7 && words[7] != 1)
-            || (best_len == 5 && words[5] == 0xffff));
+    let mapped =
+        best_len > 0 && best_start == 0 && (best_len == 6 || (best_len == 5 && words[5] == 0xffff));
     let shown = if mapped { 6 } else { 8 };
     let mut index = 0;
     while index < shown {
