@@ -27,8 +27,8 @@ const DIFFERENT: [(&str, &str); 2] = [
     ),
 ];
 
-/// Topics that Python's consumer refuses to read: its library wants scale <= precision.
-const NOT_FOR_PYTHON: [&str; 1] = ["!srv.public.numeric_scale_over_precision"];
+/// Topics that Avro's own libraries do not read as Debezium means them: they want scale <= precision.
+const ONLY_FOR_CONNECT: [&str; 1] = ["!srv.public.numeric_scale_over_precision"];
 
 #[test]
 fn consumers_agree_with_the_database_and_schemas_with_debezium() -> Result<()> {
@@ -52,8 +52,8 @@ fn consumers_agree_with_the_database_and_schemas_with_debezium() -> Result<()> {
     let mut wrong = Vec::new();
     for reader in Reader::ALL {
         let mut topics = vec!["srv.*"];
-        if reader == Reader::Python {
-            topics.extend(NOT_FOR_PYTHON);
+        if reader != Reader::JavaConverter {
+            topics.extend(ONLY_FOR_CONNECT);
         }
         let compared = compare_rows(reader, &topics, &sql, lab);
         wrong.extend(compared.err().map(|error| format!("{reader:?}: {error:#}")));

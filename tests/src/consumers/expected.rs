@@ -44,7 +44,7 @@ pub fn table(sql: &Sql, table: &str) -> Result<Table> {
         let shown = match array {
             false => expression(&ty, &column),
             true => format!(
-                "case when {column} is not null then coalesce((select jsonb_agg({} order by n) \
+                "case when {column} is not null then coalesce((select json_agg({} order by n) \
                  from unnest({column}) with ordinality u(e, n)), '[]') end",
                 expression(&ty, "e")
             ),
@@ -98,7 +98,8 @@ fn expression(ty: &str, x: &str) -> String {
     let value = match base {
         "boolean" | "smallint" | "integer" | "bigint" => format!("to_jsonb({x})"),
         "oid" => format!("to_jsonb({x}::bigint)"),
-        "real" | "double" => format!("to_jsonb({x}::float8)"),
+        // Not jsonb, which writes the largest with all its digits.
+        "real" | "double" => format!("to_json({x}::float8)"),
         "numeric" | "money" => format!("jsonb_build_object('decimal', ({x}::numeric)::text)"),
         "bytea" => {
             format!("jsonb_build_object('bytes', translate(encode({x}, 'base64'), E'\\n', ''))")
