@@ -101,7 +101,7 @@ impl Link {
     fn ask(&self, request: &str) -> Result<String> {
         let mut stream = UnixStream::connect(&self.socket)
             .with_context(|| format!("the link does not answer at {}", self.socket.display()))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         writeln!(stream, "{request}")?;
         let mut reply = String::new();
         BufReader::new(stream).read_line(&mut reply)?;

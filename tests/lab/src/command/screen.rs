@@ -13,19 +13,31 @@ use super::reading::{Reader, Reading};
 /// How often the screen is drawn; without a terminal a line is printed ten times as rarely.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How long the standby may take to show its tables before the screen goes on without them.
+const LOADING: Duration = Duration::from_secs(180);
+
 /// Shows what both sides have until time is over or somebody presses Enter or Ctrl-C.
 pub(super) fn show(lab: &Lab, duration: Duration, terminal: bool) -> Result<()> {
     let ended = Arc::new(AtomicBool::new(false));
     listen(&ended, terminal);
     let reader = Reader::open(lab)?;
-    let started = Instant::now();
+    let begun = Instant::now();
+    // Time counts from the first sight of the standby's tables, within reason.
+    let mut started = None;
+    let over = |started: Option<Instant>| match started {
+        Some(started) => started.elapsed() >= duration,
+        None => begun.elapsed() >= duration + LOADING,
+    };
     let mut peak = 0;
     let mut broken = 0_u64;
     let mut ticks = 0_u64;
     let mut drawn = 0;
-    while started.elapsed() < duration && !ended.load(Ordering::Relaxed) {
+    while !over(started) && !ended.load(Ordering::Relaxed) {
         let text = match reader.read() {
             Ok(reading) => {
+                if reading.sums.is_some() && started.is_none() {
+                    started = Some(Instant::now());
+                }
                 peak = peak.max(reading.behind());
                 broken += u64::from(reading.sums.is_some_and(|sums| !sums.agree()));
                 if terminal {
@@ -35,11 +47,10 @@ pub(super) fn show(lab: &Lab, duration: Duration, terminal: bool) -> Result<()> 
                         peak,
                         ticks + 1,
                         broken,
-                        duration,
-                        started,
+                        left(duration, started),
                     )
                 } else {
-                    line(&reading, started)
+                    line(&reading, begun)
                 }
             }
             Err(error) => format!("  reading: {error:#}\n"),
@@ -64,27 +75,24 @@ pub(super) fn show(lab: &Lab, duration: Duration, terminal: bool) -> Result<()> 
     Ok(())
 }
 
+fn left(duration: Duration, started: Option<Instant>) -> u64 {
+    duration
+        .saturating_sub(started.map_or(Duration::ZERO, |started| started.elapsed()))
+        .as_secs()
+}
+
 fn flush() {
     use std::io::Write;
     // A closed screen is no reason to stop.
     let _ = std::io::stdout().flush();
 }
 
-fn draw(
-    reading: &Reading,
-    link: &Link,
-    peak: i64,
-    reads: u64,
-    broken: u64,
-    duration: Duration,
-    started: Instant,
-) -> String {
+fn draw(reading: &Reading, link: &Link, peak: i64, reads: u64, broken: u64, left: u64) -> String {
     let network = link.describe().unwrap_or_else(|error| format!("{error:#}"));
     let bytes = reading
         .bytes
         .map_or("—".to_owned(), |bytes| bytes.to_string());
     let phase = reading.phase.as_deref().unwrap_or("waiting for the stream");
-    let left = duration.saturating_sub(started.elapsed()).as_secs();
     let sums = reading.sums.map_or(String::new(), |sums| {
         format!(
             "    accounts {:>10}   tellers {:>10}\n    branches {:>10}   history {:>10}\n",
@@ -118,7 +126,7 @@ fn draw(
     )
 }
 
-fn line(reading: &Reading, started: Instant) -> String {
+fn line(reading: &Reading, begun: Instant) -> String {
     let agree = match reading.sums {
         None => "no tables yet",
         Some(_) if reading.is_loading() => "loading",
@@ -127,7 +135,7 @@ fn line(reading: &Reading, started: Instant) -> String {
     };
     format!(
         "{:>5.1} s  east {}  west {}  lag {} transactions {} bytes {} ms  {agree}\n",
-        started.elapsed().as_secs_f64(),
+        begun.elapsed().as_secs_f64(),
         reading.committed,
         reading.applied,
         reading.behind(),

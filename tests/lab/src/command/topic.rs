@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use apache_avro::Schema;
@@ -16,7 +18,7 @@ pub(super) struct Topic {
     site: String,
     /// The topic; all topics are listed without it
     topic: Option<String>,
-    /// Print the first so many records
+    /// Print the first so many records of each partition
     #[arg(long, default_value_t = 10, conflicts_with = "last")]
     first: usize,
     /// Print the last so many records instead
@@ -33,55 +35,106 @@ impl Topic {
             print!("{list}");
             return Ok(());
         };
-        let lines = self.records(site, topic)?;
-        let skipped = self.last.map_or(0, |last| lines.len().saturating_sub(last));
         let mut schemas = Schemas {
             url: site.registry().url(),
             http: Http::new()?,
             known: BTreeMap::new(),
         };
-        for line in lines.iter().skip(skipped) {
-            print!("{}", schemas.readable(line)?);
+        for line in self.records(site, topic)? {
+            print!("{}", schemas.readable(&line)?);
         }
         Ok(())
     }
 
-    /// Reads what is committed, one record a line, bytes escaped.
+    /// Reads what is committed of every partition, one record a line, bytes escaped.
     fn records(&self, site: &Site, topic: &str) -> Result<Vec<String>> {
-        let first = self.first.to_string();
-        let bytes = "org.apache.kafka.common.serialization.BytesDeserializer";
-        let mut args = vec!["--topic", topic, "--from-beginning", "--timeout-ms", "3000"];
-        args.extend(["--isolation-level", "read_committed"]);
-        let properties = [
-            format!("key.deserializer={bytes}"),
-            format!("value.deserializer={bytes}"),
-            "print.key=true".to_owned(),
-            "print.partition=true".to_owned(),
-            "print.offset=true".to_owned(),
-        ];
-        for property in &properties {
-            args.extend(["--formatter-property", property]);
-        }
-        if self.last.is_none() {
-            args.extend(["--max-messages", &first]);
-        }
-        let text = tool(
+        let ends = tool(
             site,
-            "org.apache.kafka.tools.consumer.ConsoleConsumer",
-            &args,
+            "org.apache.kafka.tools.GetOffsetShell",
+            &["--topic-partitions", topic],
         )?;
-        Ok(text.lines().map(str::to_owned).collect())
+        let mut lines = Vec::new();
+        for line in ends.lines() {
+            let mut fields = line.rsplitn(3, ':');
+            let (Some(end), Some(partition)) = (fields.next(), fields.next()) else {
+                continue;
+            };
+            lines.extend(self.partition(site, topic, partition, end.parse()?)?);
+        }
+        Ok(lines)
     }
+
+    /// Reads a partition up to where it ends now: one that grows would never be through.
+    fn partition(
+        &self,
+        site: &Site,
+        topic: &str,
+        partition: &str,
+        end: u64,
+    ) -> Result<Vec<String>> {
+        // Markers take offsets too, so the last records may begin further back.
+        let begin = self
+            .last
+            .map_or(0, |last| end.saturating_sub(4 * last as u64 + 20));
+        let mut command = consumer(site, topic, partition, begin);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
+            let line = line?;
+            let offset = line
+                .split('\t')
+                .find_map(|field| field.strip_prefix("Offset:"));
+            let beyond = offset
+                .and_then(|text| text.parse::<u64>().ok())
+                .is_some_and(|at| at >= end);
+            if beyond || (self.last.is_none() && lines.len() == self.first) {
+                break;
+            }
+            lines.push(line);
+        }
+        child.kill()?;
+        child.wait()?;
+        Ok(lines.split_off(self.last.map_or(0, |last| lines.len().saturating_sub(last))))
+    }
+}
+
+/// Prepares Kafka's own consumer, which ends when nothing comes for three seconds.
+fn consumer(site: &Site, topic: &str, partition: &str, begin: u64) -> Command {
+    let bytes = "org.apache.kafka.common.serialization.BytesDeserializer";
+    let (bootstrap, begin) = (site.kafka().bootstrap(), begin.to_string());
+    let mut args = vec!["--bootstrap-server", &bootstrap, "--topic", topic];
+    args.extend([
+        "--partition",
+        partition,
+        "--offset",
+        &begin,
+        "--timeout-ms",
+        "3000",
+    ]);
+    args.extend(["--isolation-level", "read_committed"]);
+    let properties = [
+        format!("key.deserializer={bytes}"),
+        format!("value.deserializer={bytes}"),
+        "print.key=true".to_owned(),
+        "print.partition=true".to_owned(),
+        "print.offset=true".to_owned(),
+    ];
+    for property in &properties {
+        args.extend(["--formatter-property", property]);
+    }
+    site.kafka()
+        .tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &args)
 }
 
 fn tool(site: &Site, class: &str, args: &[&str]) -> Result<String> {
     let bootstrap = site.kafka().bootstrap();
     let args = [&["--bootstrap-server", bootstrap.as_str()], args].concat();
     let output = site.kafka().tool(class, &args).output()?;
-    // The consumer ends with an error when it has waited long enough for more: not one of ours.
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() && !said.contains("TimeoutException") {
-        bail!("{class}: {said}");
+    if !output.status.success() {
+        bail!("{class}: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
