@@ -17,7 +17,7 @@ use crate::backlog::{Backlog, TABLE};
 pub(crate) struct Mark {
     consumer: BaseConsumer,
     decoder: Decoder,
-    partitions: usize,
+    begin: TopicPartitionList,
 }
 
 impl Mark {
@@ -43,7 +43,7 @@ impl Mark {
         Ok(Self {
             consumer,
             decoder,
-            partitions,
+            begin: list,
         })
     }
 
@@ -80,11 +80,13 @@ impl Mark {
 
     /// Reads a table's topic to its end and compares what is in it with the database.
     pub(crate) fn verify(mut self, backlog: &Backlog, east: &Session) -> Result<()> {
+        // Anew: what has been fetched since may say that the topic ends where it ended then.
+        self.consumer.assign(&self.begin)?;
         let mut found = Sums::default();
         let keys = usize::try_from(backlog.last - backlog.first + 1)?;
         let mut inserted = vec![false; keys];
         let (mut events, mut ended) = (0, 0);
-        while ended < self.partitions {
+        while ended < self.begin.count() {
             let message = match self.consumer.poll(Duration::from_secs(30)) {
                 None => bail!("nothing for 30 s"),
                 Some(Err(KafkaError::PartitionEOF(_))) => {
