@@ -73,10 +73,16 @@ task_metrics! {
 }
 
 impl TaskMetrics {
-    /// Sets a fact for people, such as `phase` = `loading`; it is shown in the task's status.
+    /// Sets a fact for people, such as `phase` = `loading`; it is shown in the task's status. An empty
+    /// value takes it back.
     pub fn fact(&self, name: &'static str, value: impl Into<String>) {
+        let value = value.into();
         if let Ok(mut facts) = self.facts.lock() {
-            facts.insert(name, value.into());
+            if value.is_empty() {
+                facts.remove(name);
+            } else {
+                facts.insert(name, value);
+            }
         }
     }
 

@@ -14,8 +14,9 @@ use crate::watchdog::{Hung, Watchdog};
 
 /// How long one call into librdkafka may take; calls that take longer are resumed.
 const SLICE: Duration = Duration::from_secs(1);
-/// How long a call may overrun its limit before it counts as hanging.
-const HANG: Duration = Duration::from_secs(60);
+/// How long a call may overrun its limit before it counts as hanging, which it sometimes does for
+/// ever when a broker dies.
+const HANG: Duration = Duration::from_secs(10);
 /// How long a commit may still go on once the task is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
 /// How many records go to librdkafka in one call.
