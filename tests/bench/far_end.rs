@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use walbridge_lab::{Session, Site};
-use walbridge_tests::topic::{Decoder, client, field};
+use walbridge_tests::topic::{Decoder, client, field, partitions};
 
 use crate::backlog::{Backlog, TABLE};
 
@@ -27,14 +27,8 @@ impl Mark {
         config.set("fetch.wait.max.ms", "20");
         let consumer: BaseConsumer = config.create()?;
         let limit = Duration::from_secs(10);
-        let metadata = consumer.fetch_metadata(Some(topic), limit)?;
-        let partitions = metadata
-            .topics()
-            .first()
-            .map_or(0, |topic| topic.partitions().len());
-        ensure!(partitions > 0, "there is no topic {topic}");
         let mut list = TopicPartitionList::new();
-        for partition in 0..i32::try_from(partitions)? {
+        for partition in 0..partitions(&consumer, topic)? {
             let (_, end) = consumer.fetch_watermarks(topic, partition, limit)?;
             list.add_partition_offset(topic, partition, Offset::Offset(end))?;
         }

@@ -305,8 +305,12 @@ impl Chain {
     /// # Errors
     /// If it does not in time or a task fails, with the states of all connectors.
     pub fn wait_alive(&self, query: &str, wanted: i64) -> Result<()> {
+        self.wait_number(query, wanted, || self.check_alive())
+    }
+
+    fn wait_number(&self, query: &str, wanted: i64, check: impl Fn() -> Result<()>) -> Result<()> {
         let waited = wait_for(&format!("{query} to yield {wanted}"), 2 * PATIENCE, || {
-            self.check_alive()?;
+            check()?;
             let found = Sql::connect(&self.west())?.number(query)?;
             ensure!(found >= wanted, "it yields {found}");
             Ok(Some(()))
@@ -336,12 +340,7 @@ impl Chain {
     /// # Errors
     /// If it does not in time, with the states of all connectors.
     pub fn wait_row(&self, query: &str, wanted: i64) -> Result<()> {
-        let waited = wait_for(&format!("{query} to yield {wanted}"), 2 * PATIENCE, || {
-            let found = Sql::connect(&self.west())?.number(query)?;
-            ensure!(found >= wanted, "it yields {found}");
-            Ok(Some(()))
-        });
-        waited.with_context(|| self.describe())
+        self.wait_number(query, wanted, || Ok(()))
     }
 
     /// Waits until the whole snapshot is in east's Kafka.

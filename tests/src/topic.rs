@@ -143,6 +143,18 @@ pub fn topics(bootstrap: &str, prefix: &str) -> Result<Vec<String>> {
     Ok(names.filter(|name| name.starts_with(prefix)).collect())
 }
 
+/// Returns how many partitions a topic has.
+///
+/// # Errors
+/// If Kafka does not answer or there is no such topic.
+pub fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
+    let found = metadata.topics().first();
+    let count = found.map_or(0, |topic| topic.partitions().len());
+    ensure!(count > 0, "there is no topic {topic}");
+    Ok(i32::try_from(count)?)
+}
+
 /// Reads a topic from its first record to the end it has now, each partition in order, and hands
 /// every committed record to `take`.
 ///
@@ -154,14 +166,9 @@ pub fn read(
     mut take: impl FnMut(&BorrowedMessage<'_>) -> Result<()>,
 ) -> Result<()> {
     let consumer: BaseConsumer = client(bootstrap).create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
-    let partitions = metadata
-        .topics()
-        .first()
-        .map_or(0, |topic| topic.partitions().len());
-    ensure!(partitions > 0, "there is no topic {topic}");
+    let partitions = partitions(&consumer, topic)?;
     let mut list = TopicPartitionList::new();
-    for partition in 0..i32::try_from(partitions)? {
+    for partition in 0..partitions {
         list.add_partition_offset(topic, partition, Offset::Beginning)?;
     }
     consumer.assign(&list)?;

@@ -123,24 +123,23 @@ impl Catalog {
              CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord) \
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
              WHERE i.indrelid = {oid} AND k.ord <= i.indnkeyatts AND i.indexprs IS NULL \
-             GROUP BY i.indexrelid, i.indisprimary, i.indisreplident, i.indisunique, i.indisvalid, \
-                      i.indimmediate, i.indpred, c.relname, a.attname, k.ord, i.indrelid, i.indnkeyatts \
              ORDER BY c.relname, k.ord"
         ))?;
-        // The grouping above is per column, so "unique" is only true of an index if it is of each row.
         let mut by_index: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
         for row in &indexes {
             by_index.entry(text(row, 3)).or_default().push(row);
         }
         for rows in by_index.values() {
             let names = || rows.iter().map(|row| text(row, 4)).collect::<Vec<_>>();
-            if rows.iter().any(|row| text(row, 0) == "t") {
+            // What is said of the index is the same in all its rows.
+            let says = |column| rows.first().is_some_and(|row| text(row, column) == "t");
+            if says(0) {
                 table.primary_key = names();
             }
-            if rows.iter().any(|row| text(row, 1) == "t") {
+            if says(1) {
                 table.identity_index = names();
             }
-            if table.unique.is_empty() && rows.iter().all(|row| text(row, 2) == "t") {
+            if table.unique.is_empty() && says(2) {
                 table.unique = names();
             }
         }

@@ -254,8 +254,9 @@ impl Work {
         let mut created = slot::create(&mut self.wire, &options.slot)?;
         if with_rows {
             let (version, mut moving) = (self.facts.version, Vec::new());
-            for _ in 0..ATTEMPTS {
-                match snapshot::take(
+            let mut attempts = 0;
+            loop {
+                let taken = snapshot::take(
                     shared,
                     &origin,
                     &created,
@@ -263,24 +264,17 @@ impl Work {
                     source,
                     version,
                     &mut moving,
-                ) {
-                    Err(error) if error.name() == "TableRewritten" => {
+                );
+                match taken {
+                    Err(error) if error.name() == "TableRewritten" && attempts < ATTEMPTS => {
                         tracing::warn!(%error, "the snapshot begins anew, with this table first");
                     }
                     done => return done,
                 }
+                attempts += 1;
                 slot::drop(&mut self.catalog, &options.slot)?;
                 created = slot::create(&mut self.wire, &options.slot)?;
             }
-            return snapshot::take(
-                shared,
-                &origin,
-                &created,
-                topic,
-                source,
-                version,
-                &mut moving,
-            );
         }
         let lsn = created.consistent_point;
         let position = Position {

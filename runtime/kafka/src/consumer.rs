@@ -31,6 +31,18 @@ struct Place {
     touched: bool,
 }
 
+/// Records of one partition, one after another.
+#[derive(Debug)]
+struct Run {
+    of: TopicPartition,
+    /// The topic as librdkafka's messages name it.
+    key: usize,
+    /// The topic's place in the batch.
+    topic: u32,
+    /// The offset after the last of them.
+    next: i64,
+}
+
 /// Reads records into batches, in offset order per partition, committed records only by default.
 ///
 /// Positions are the caller's affair: nothing is reset, ever. A position that cannot be read is
@@ -281,8 +293,7 @@ impl Consumer {
     fn copy(&mut self, batch: &mut Batch, max_bytes: usize) -> usize {
         let mut count = 0;
         // Records come in runs of one partition: what is known of it is looked up once per run.
-        let mut run: Option<(usize, u32)> = None;
-        let mut last: Option<(TopicPartition, usize, i64)> = None;
+        let mut run: Option<Run> = None;
         while count == 0 || batch.size() < max_bytes {
             let Some(message) = self.held.pop_front() else {
                 break;
@@ -295,34 +306,36 @@ impl Consumer {
                 continue;
             }
             let key = message.topic_key();
-            match &mut last {
-                Some((tp, known, next)) if *known == key && tp.partition == message.partition() => {
-                    *next = message.offset() + 1;
+            let next = message.offset() + 1;
+            let topic = match &mut run {
+                Some(run) if run.key == key && run.of.partition == message.partition() => {
+                    run.next = next;
+                    run.topic
                 }
-                _ => {
-                    self.note(last.take());
-                    last = Some((place_of(&message), key, message.offset() + 1));
-                }
-            }
-            let topic = match run {
-                Some((known, topic)) if known == key => topic,
                 _ => {
                     let topic = batch.topic(self.spec(message.topic()));
-                    run = Some((key, topic));
+                    let of = place_of(&message);
+                    let ended = run.replace(Run {
+                        of,
+                        key,
+                        topic,
+                        next,
+                    });
+                    self.end(ended);
                     topic
                 }
             };
             append(batch, topic, &message);
             count += 1;
         }
-        self.note(last);
+        self.end(run);
         count
     }
 
     /// Notes where a run of records has ended.
-    fn note(&mut self, run: Option<(TopicPartition, usize, i64)>) {
-        if let Some((partition, _, next)) = run {
-            self.touch(partition, next);
+    fn end(&mut self, run: Option<Run>) {
+        if let Some(run) = run {
+            self.touch(run.of, run.next);
         }
     }
 
