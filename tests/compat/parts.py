@@ -89,7 +89,8 @@ def fetch_python(to):
 
 
 def run(command, **how):
-    return subprocess.run([str(c) for c in command], check=True, **how)
+    # What is printed here is the folders alone: Maven writes colour codes to its output even when it is told to be quiet.
+    return subprocess.run([str(c) for c in command], check=True, stdout=sys.stderr, **how)
 
 
 MAKE = {

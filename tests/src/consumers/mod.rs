@@ -7,6 +7,7 @@
 pub mod expected;
 mod images;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -115,13 +116,23 @@ pub fn goldens() -> Result<Vec<(String, String)>> {
 
 /// Fetches a part through `parts.py` unless it is there, and returns its folder.
 fn part(name: &str) -> Result<PathBuf> {
+    fetch(name, &walbridge_lab::cache_dir()?, None)
+}
+
+fn fetch(name: &str, cache: &Path, search: Option<OsString>) -> Result<PathBuf> {
     let mut command = Command::new("python3");
     command.arg(folder().join("parts.py")).arg(name);
-    command.env("WALBRIDGE_LAB_PARTS", walbridge_lab::cache_dir()?);
+    command.env("WALBRIDGE_LAB_PARTS", cache);
+    command.envs(search.map(|search| ("PATH", search)));
     let output = command.output().context("running python3")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "fetching {name}: {errors}");
-    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim_end()))
+    let path = PathBuf::from(String::from_utf8(output.stdout)?.trim_end());
+    ensure!(
+        path.is_dir(),
+        "parts.py printed {path:?}, which is no folder"
+    );
+    Ok(path)
 }
 
 /// Returns a JSON value in the one form that comparisons use: whole numbers without a point,
@@ -250,6 +261,22 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Maven prints colour codes in its quiet mode too.
+    #[test]
+    fn what_a_fetching_program_prints_is_not_part_of_the_folder() -> Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let cache = tempfile::tempdir()?;
+        let mvn = cache.path().join("mvn");
+        std::fs::write(&mvn, "#!/bin/sh\nprintf '\\033[0m\\033[0m'\n")?;
+        std::fs::set_permissions(&mvn, PermissionsExt::from_mode(0o755))?;
+        let mut search = OsString::from(cache.path());
+        search.push(":");
+        search.push(std::env::var_os("PATH").unwrap_or_default());
+        let path = fetch("connect", cache.path(), Some(search))?;
+        assert_eq!(path, cache.path().join("compat/connect"));
+        Ok(())
+    }
 
     #[test]
     fn writes_numbers_of_any_length() {
