@@ -23,6 +23,9 @@ const READ_BACK: Duration = Duration::from_secs(30);
 /// How long one task keeps others from reading theirs.
 const SLICE: Duration = Duration::from_millis(500);
 
+/// How many bytes of offsets are fetched at once, unless they have waited long enough.
+const OFFSETS_AT_ONCE: &str = "65536";
+
 /// A status record on its way: its key and its value.
 type StatusRecord = (String, Option<Vec<u8>>);
 
@@ -77,17 +80,29 @@ impl Stores {
         let client =
             clients::admin(config)?.or("client.id", &format!("walbridge-{}", config.group));
         let cluster_id = Admin::new(&client)?.cluster_id()?;
-        let open = |topic: &StorageTopic, kind: &str, purpose: &str| {
+        let open = |client: &ClientConfig, topic: &StorageTopic, kind: &str, purpose: &str| {
             let property = format!("{kind}.storage.topic");
-            CompactedLog::open(&client, &spec(topic), &property, purpose, stop)
+            CompactedLog::open(client, &spec(topic), &property, purpose, stop)
         };
         let configs = follow(
-            open(&config.config_topic, "config", "connector configurations")?,
+            open(
+                &client,
+                &config.config_topic,
+                "config",
+                "connector configurations",
+            )?,
             listener,
             apply_config(views, listener.clone()),
         )?;
+        // Every transaction of every source ends here, but nobody needs to know at once.
+        let bundled = client.clone().or("fetch.min.bytes", OFFSETS_AT_ONCE);
         let offsets = follow(
-            open(&config.offset_topic, "offset", "source connector offsets")?,
+            open(
+                &bundled,
+                &config.offset_topic,
+                "offset",
+                "source connector offsets",
+            )?,
             listener,
             apply_offset(views),
         )?;

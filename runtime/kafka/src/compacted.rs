@@ -48,7 +48,8 @@ pub struct CompactedLog {
 
 impl CompactedLog {
     /// Opens the log, creating the topic if there is none; `property` and `purpose` are for messages:
-    /// the worker setting that names the topic, and what is in it.
+    /// the worker setting that names the topic, and what is in it. A consumer's settings in `config` are
+    /// for the reading.
     ///
     /// # Errors
     /// If the topic is not compacted, or the cluster is out of reach.
@@ -90,7 +91,9 @@ impl CompactedLog {
         }
         let partitions = found.first().map_or(1, |t| t.partitions);
         let topic: Arc<str> = Arc::from(topic.as_str());
-        let mut consumer = Consumer::new(&config.common())?;
+        // Nothing is paused here, so a fetch may wait longer; that there is nothing more to read shows
+        // only when one has.
+        let mut consumer = Consumer::new(&config.clone().or("fetch.wait.max.ms", "100"))?;
         let all: Vec<_> = (0..partitions)
             .map(|partition| {
                 (
@@ -104,7 +107,7 @@ impl CompactedLog {
             .collect();
         consumer.assign(&all)?;
         Ok(Self {
-            config: config.clone(),
+            config: config.common(),
             writer: Arc::new(LogWriter::new(&config.common(), &topic)?),
             topic,
             consumer,
@@ -172,7 +175,7 @@ impl CompactedLog {
         let stop = StopToken::new();
         let shared = Arc::new(Progress::default());
         shared.set(&self.positions, None);
-        let asking = Consumer::new(&self.config.common())?;
+        let asking = Consumer::new(&self.config)?;
         let partitions: Vec<_> = self.positions.keys().map(|p| self.partition(*p)).collect();
         let writer = self.writer();
         let (told, progress) = (stop.clone(), Arc::clone(&shared));
