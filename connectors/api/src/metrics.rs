@@ -86,6 +86,13 @@ impl TaskMetrics {
         }
     }
 
+    /// Forgets all facts: they are of one run of the task.
+    pub fn forget_facts(&self) {
+        if let Ok(mut facts) = self.facts.lock() {
+            facts.clear();
+        }
+    }
+
     /// Returns the facts.
     pub fn facts(&self) -> BTreeMap<&'static str, String> {
         self.facts

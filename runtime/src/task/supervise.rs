@@ -148,6 +148,7 @@ impl Supervisor {
 
     /// Runs the task until it is told to stop or has an error.
     fn once(&self) -> Result<()> {
+        self.live.metrics.forget_facts();
         let Loaded {
             connector,
             settings,

@@ -1,6 +1,7 @@
 //! A source that counts and a sink that remembers.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Connector for Counter {
                 ConfigKey::new("fail.at", Kind::Long, "Where to fail.").default("-1"),
                 ConfigKey::new("fail.how", Kind::String, "How.")
                     .default("stop")
-                    .allowed(&["stop", "panic", "retry", "rewind"]),
+                    .allowed(&["stop", "panic", "retry", "once", "rewind"]),
                 ConfigKey::new("secret", Kind::Password, "Never shown."),
             ])
         })
@@ -84,10 +85,13 @@ struct Counting {
 
 impl SourceTask for Counting {
     fn poll(&mut self, wait: Duration) -> Result<Option<Batch>> {
-        if self.fail_at >= 0 && self.next >= self.fail_at {
+        let polled_before = self.metrics.retained_wal_bytes.swap(1, Ordering::Relaxed) > 0;
+        let spared = self.fail_how == "once" && polled_before;
+        if self.fail_at >= 0 && self.next >= self.fail_at && !spared {
+            self.metrics.fact("trouble", "as asked");
             match self.fail_how.as_str() {
                 "panic" => panic!("as asked at {}", self.next),
-                "retry" => return Err(ConnectorError::retry("Unreachable", "it is away")),
+                "retry" | "once" => return Err(ConnectorError::retry("Unreachable", "it is away")),
                 "rewind" => return Err(ConnectorError::rewind("Lost", "where was I")),
                 _ => {
                     return Err(ConnectorError::stop("Broken", "it is broken").remedy("mend it"));
@@ -129,7 +133,6 @@ impl SourceTask for Counting {
     }
 
     fn committed(&mut self, _offsets: &[OffsetEntry]) -> Result<()> {
-        use std::sync::atomic::Ordering;
         self.metrics.batches.fetch_add(1, Ordering::Relaxed);
         self.metrics
             .rows

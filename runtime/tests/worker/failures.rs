@@ -28,7 +28,8 @@ fn a_failed_task_keeps_its_cause_and_disturbs_nobody() {
     assert!(trace.starts_with("Panic: as asked at 2 at "), "{trace}");
     let waiting = wait("the third to wait", || {
         let task = worker.status("waits")["tasks"][0].clone();
-        (task["details"]["phase"] == "waiting").then_some(task)
+        let details = &task["details"];
+        (details["phase"] == "waiting" && details["trouble"] == "as asked").then_some(task)
     });
     assert_eq!(waiting["state"], "RUNNING");
     assert_eq!(waiting["trace"], "Unreachable: it is away");
@@ -44,6 +45,13 @@ fn a_failed_task_keeps_its_cause_and_disturbs_nobody() {
         (task["state"] == "RUNNING" && task["details"]["rows"].as_u64()? > before + 10)
             .then_some(())
     });
+    // What a task says of itself is over with the run that said it.
+    assert_eq!(worker.create("once", &counter(0, "once")).status, 201);
+    let over = wait("the task to get over it", || {
+        let task = worker.status("once")["tasks"][0].clone();
+        (task["details"]["rows"].as_u64()? > 0).then_some(task)
+    });
+    assert_eq!(over["details"]["trouble"], serde_json::Value::Null);
     // A failed task is a failed task until somebody acts; then it tries again.
     let again = worker.send(
         "POST",
