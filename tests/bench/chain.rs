@@ -149,6 +149,10 @@ fn mirror(pair: &Pair, database: &str) -> Value {
 /// Measures and prints.
 pub(crate) fn run(pair: &Pair, arguments: &Arguments) -> Result<()> {
     let rivals = Rivals::prepare(pair, "chain", arguments)?;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(arguments.warm_up) {
+        one_round(&rivals, arguments, 0)?;
+    }
     for synchronous_commit in ["off", "on"] {
         rivals.durability(synchronous_commit)?;
         let mut rounds = Rounds::default();

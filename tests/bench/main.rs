@@ -70,6 +70,10 @@ struct Arguments {
     /// Seconds of `latency`
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Seconds that `chain` and `latency` work before anything counts: Java compiles what it runs often,
+    /// and brokers that have just started have not
+    #[arg(long, default_value_t = 180)]
+    warm_up: u64,
     /// Partitions of a table's topic
     #[arg(long, default_value_t = 1)]
     partitions: u32,
