@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// How much within [`WINDOW`] is much.
-const MUCH: usize = 16 * 1024;
-const WINDOW: Duration = Duration::from_millis(2);
+/// How much within [`WINDOW`] is much. The window is longer than a scheduler's turn, so that a server
+/// that is waiting for a core does not look like one with nothing to say.
+const MUCH: usize = 20 * 1024;
+const WINDOW: Duration = Duration::from_millis(10);
 
 /// How long to let data gather. A timer adds about 50 µs to it.
-const GATHER: Duration = Duration::from_micros(120);
+const GATHER: Duration = Duration::from_micros(400);
 
 /// A read this large needs no gathering.
 const LARGE: usize = 256 * 1024;
@@ -42,23 +43,46 @@ impl Pace {
         }
     }
 
-    /// Learns how much was read.
+    /// Learns how much was read: 0 when there was nothing.
     pub(crate) fn read(&mut self, bytes: usize) {
+        self.note(bytes, Instant::now());
+    }
+
+    fn note(&mut self, bytes: usize, now: Instant) {
         self.last = bytes;
         self.bytes += bytes;
-        let passed = self.since.elapsed();
+        let passed = now.duration_since(self.since);
         if passed >= WINDOW {
-            let window = WINDOW.as_micros().max(1);
-            let much = MUCH as u128 * passed.as_micros() / window;
+            let much = MUCH as u128 * passed.as_micros() / WINDOW.as_micros();
             self.busy = self.bytes as u128 >= much;
             self.bytes = 0;
-            self.since = Instant::now();
+            self.since = now;
         }
     }
 
-    /// Learns that there was nothing to read.
-    pub(crate) fn idle(&mut self) {
-        self.busy = false;
-        self.last = 0;
+    /// Returns how long what was read may wait for more, if it may.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.busy.then_some(WINDOW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(pace: &mut Pace, bytes: usize, millis: u64) -> bool {
+        let now = pace.since + Duration::from_millis(millis);
+        pace.note(bytes, now);
+        pace.patience().is_some()
+    }
+
+    #[test]
+    fn a_stream_is_busy_by_what_came_in_a_window() {
+        let mut pace = Pace::new();
+        assert!(!after(&mut pace, 300, 5), "one row");
+        assert!(after(&mut pace, 100_000, 10), "much of it");
+        assert!(after(&mut pace, 0, 5), "a pause shorter than a window");
+        assert!(!after(&mut pace, 0, 10), "a longer one");
+        assert!(!after(&mut pace, 50_000, 1000), "much, but over a second");
     }
 }

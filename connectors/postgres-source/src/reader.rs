@@ -109,11 +109,15 @@ impl<'a> Reader<'a> {
                     self.now_us = now_us();
                 }
                 None => {
-                    pace.idle();
-                    if self.transactions.is_between() {
-                        self.flush(wire)?;
+                    pace.read(0);
+                    let mut nap = self.feedback.nap(self.shared.confirmed());
+                    match pace.patience() {
+                        // Where cores are scarce a busy server pauses all the time.
+                        Some(patience) => nap = nap.min(patience),
+                        None if self.transactions.is_between() => self.flush(wire)?,
+                        None => {}
                     }
-                    wire.readable(self.feedback.nap(self.shared.confirmed()))?;
+                    wire.readable(nap)?;
                     self.feedback.check_alive(wire)?;
                 }
             }
