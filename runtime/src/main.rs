@@ -8,6 +8,10 @@ use clap::{Parser, Subcommand};
 
 mod commands;
 
+/// The allocator of librdkafka, too, which gives memory back after a backlog: `.cargo/config.toml` says when.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Carries changes from databases through Kafka to their standbys.
 #[derive(Debug, Parser)]
 #[command(name = "walbridge", version = walbridge::VERSION)]

@@ -91,7 +91,7 @@ pub(crate) fn definition() -> ConfigDef {
             Kind::Long,
             "Bytes of records held at most: those waiting for their turn and those being applied.",
         )
-        .default("25165824")
+        .default("16777216")
         .min(1 << 20)
         .group("Applying"),
         ConfigKey::new(
@@ -99,7 +99,7 @@ pub(crate) fn definition() -> ConfigDef {
             Kind::Long,
             "Bytes of records that are folded into one set of statements at most.",
         )
-        .default("6291456")
+        .default("4194304")
         .min(1 << 10)
         .group("Applying"),
         ConfigKey::new(

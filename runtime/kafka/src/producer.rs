@@ -19,6 +19,10 @@ const SLICE: Duration = Duration::from_secs(1);
 const HANG: Duration = Duration::from_secs(10);
 /// How long a commit may still go on once the task is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long after a commit the next transaction begins. The cluster answers a commit before it has
+/// marked its end in all partitions, refuses partitions of the next transaction until then, and
+/// librdkafka asks again only after 20 ms.
+const MARKING: Duration = Duration::from_millis(5);
 /// How many records go to librdkafka in one call.
 const AT_ONCE: usize = 1024;
 
@@ -36,6 +40,7 @@ pub struct TransactionalProducer {
     budget: usize,
     places: Placement,
     open: bool,
+    committed: Option<Instant>,
     sent: u64,
 }
 
@@ -49,7 +54,7 @@ impl TransactionalProducer {
         let kbytes = config
             .get("queue.buffering.max.kbytes")
             .and_then(|v| v.parse().ok());
-        let budget = kbytes.unwrap_or(32 * 1024_usize) * 1024;
+        let budget = kbytes.unwrap_or(16 * 1024_usize) * 1024;
         // The budget is kept here, exactly; librdkafka's own limits only guard against a mistake.
         let config = config
             .with(
@@ -67,6 +72,7 @@ impl TransactionalProducer {
             budget,
             places: Placement::default(),
             open: false,
+            committed: None,
             sent: 0,
         })
     }
@@ -80,11 +86,13 @@ impl TransactionalProducer {
         self.resumable(&doing, |handle| handle.init_transactions(SLICE))
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction, soonest a few milliseconds after the last commit.
     ///
     /// # Errors
     /// If the producer is not in a state to do so.
     pub fn begin(&mut self) -> Result<()> {
+        let since = self.committed.take().map(|at| at.elapsed());
+        std::thread::sleep(since.map_or(Duration::ZERO, |since| MARKING.saturating_sub(since)));
         self.raw.handle().begin_transaction()?;
         self.raw.handle().shared().clear_failure();
         self.sent = self.raw.handle().shared().delivered.load(Ordering::Relaxed);
@@ -168,6 +176,7 @@ impl TransactionalProducer {
             handle.commit_transaction(SLICE)
         })?;
         self.open = false;
+        self.committed = Some(Instant::now());
         let shared = self.raw.handle().shared();
         let delivered = shared.delivered.load(Ordering::Relaxed);
         if let Some(error) = shared.failure() {
@@ -380,10 +389,11 @@ fn settings(config: &ClientConfig) -> ClientConfig {
         .clone()
         .with("enable.idempotence", "true")
         .or("transaction.timeout.ms", "900000")
-        .or("linger.ms", "2")
+        // A commit sends what there is at once, so this delays nothing: it only makes batches full.
+        .or("linger.ms", "100")
         .or("compression.type", "lz4")
         .or("batch.size", "524288")
-        .or("queue.buffering.max.kbytes", "32768")
+        .or("queue.buffering.max.kbytes", "16384")
         .or("message.max.bytes", "67108864")
         .or("max.in.flight.requests.per.connection", "5")
         .or("reconnect.backoff.max.ms", "1000")
