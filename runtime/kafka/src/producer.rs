@@ -389,8 +389,8 @@ fn settings(config: &ClientConfig) -> ClientConfig {
         .clone()
         .with("enable.idempotence", "true")
         .or("transaction.timeout.ms", "900000")
-        // A commit sends what there is at once, so this delays nothing: it only makes batches full.
-        .or("linger.ms", "100")
+        // A commit sends what there is at once, so this delays nothing: it only makes batches fuller.
+        .or("linger.ms", "10")
         .or("compression.type", "lz4")
         .or("batch.size", "524288")
         .or("queue.buffering.max.kbytes", "16384")
