@@ -106,9 +106,10 @@ impl CompactedLog {
             })
             .collect();
         consumer.assign(&all)?;
+        let common = config.common();
         Ok(Self {
-            config: config.common(),
-            writer: Arc::new(LogWriter::new(&config.common(), &topic)?),
+            writer: Arc::new(LogWriter::new(&common, &topic)?),
+            config: common,
             topic,
             consumer,
             batch: Batch::default(),
