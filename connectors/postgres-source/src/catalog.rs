@@ -62,6 +62,15 @@ pub(crate) struct Published {
     pub(crate) pages: i64,
 }
 
+/// Returns a `WITH` that defines `full_id(id, next)`: the 64 bits of an xid whose lower 32 the stream
+/// tells, which are the ones nearest to where the server is, and where that is.
+pub(crate) fn full_id(xid: u32) -> String {
+    format!(
+        "WITH now AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::numeric AS next), \
+              full_id AS (SELECT next, {xid} + 4294967296 * round((next - {xid}) / 4294967296) AS id FROM now)"
+    )
+}
+
 impl Catalog {
     pub(crate) fn open(settings: &Settings, stop: &StopToken) -> Result<Self> {
         let wire = Wire::open(settings, false, stop)?;
@@ -85,6 +94,18 @@ impl Catalog {
                 format!("{} answered nothing", self.wire.target()),
             )
         })
+    }
+
+    /// Returns whether the server shows what a transaction of the stream has done.
+    ///
+    /// It sends a commit once that is in its log, and shows it a moment later, or, where commits wait
+    /// for a synchronous standby, as much later as that takes.
+    pub(crate) fn sees(&mut self, xid: u32) -> Result<bool> {
+        let row = self.row(&format!(
+            "{} SELECT id < 3 OR pg_visible_in_snapshot(id::text::xid8, pg_current_snapshot()) FROM full_id",
+            full_id(xid)
+        ))?;
+        Ok(text(&row, 0) == "t")
     }
 
     /// Returns a table as it is now; one that is gone has no columns.

@@ -210,7 +210,8 @@ impl<'a> Reader<'a> {
                     shared,
                     ..
                 } = self;
-                relations.define(relation, shared, |name| transactions.collection(name))
+                let xid = transactions.xid();
+                relations.define(relation, xid, shared, |name| transactions.collection(name))
             }
             Message::Truncate { relations, .. } => {
                 for oid in relations.iter() {

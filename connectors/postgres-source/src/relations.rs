@@ -1,6 +1,7 @@
 //! The tables the stream has spoken of, by oid.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{ConnectorError, Result};
 
@@ -9,6 +10,12 @@ use crate::columns;
 use crate::pgoutput::Relation;
 use crate::plan::{Definition, Plan};
 use crate::shared::Shared;
+
+/// How long a commit that the stream tells of may be hidden by the server: meanwhile nothing is read,
+/// and the server ends a connection that is silent for longer than its `wal_sender_timeout`.
+const SEEN_WITHIN: Duration = Duration::from_secs(15);
+/// How long that goes without saying.
+const TELL_AFTER: Duration = Duration::from_millis(500);
 
 /// A table that is captured: its plan, and the number transactions count it by.
 #[derive(Debug)]
@@ -57,10 +64,12 @@ impl Relations {
         Ok(self.tables[self.last.1].as_deref_mut())
     }
 
-    /// Takes over a definition; `collection` numbers the table's name.
+    /// Takes over a definition that came inside the transaction `xid`; `collection` numbers the
+    /// table's name.
     pub(crate) fn define(
         &mut self,
         relation: &Relation<'_>,
+        xid: Option<u32>,
         shared: &Shared,
         collection: impl FnOnce(&str) -> usize,
     ) -> Result<()> {
@@ -72,6 +81,10 @@ impl Relations {
         {
             self.put(definition.oid, None);
             return Ok(());
+        }
+        // The transaction may have defined the table, and the catalog is asked about the rest.
+        if let Some(xid) = xid {
+            self.wait_until_seen(xid, shared)?;
         }
         let live = self.catalog.table(definition.oid)?;
         let known = self
@@ -114,6 +127,38 @@ impl Relations {
                 nullable,
             })),
         );
+        Ok(())
+    }
+
+    /// Waits until the server shows what a transaction did.
+    fn wait_until_seen(&mut self, xid: u32, shared: &Shared) -> Result<()> {
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        let mut told = false;
+        while !self.catalog.sees(xid)? {
+            shared.check_stop()?;
+            if begun.elapsed() >= SEEN_WITHIN {
+                return Err(ConnectorError::retry(
+                    "CommitNotShown",
+                    format!(
+                        "transaction {xid} of {} is in its write-ahead log, but nobody may see yet what it \
+                         did: its commit waits for a synchronous standby",
+                        shared.options.database.target()
+                    ),
+                )
+                .remedy("see to the standbys of synchronous_standby_names; this is tried again until then"));
+            }
+            if !told && begun.elapsed() >= TELL_AFTER {
+                told = true;
+                let what = format!("transaction {xid} to be shown by the server");
+                shared.metrics.fact("waiting for", what);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+        if told {
+            shared.metrics.fact("waiting for", "");
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use walbridge_connector_api::{ConnectorError, Result};
 use walbridge_postgres::Lsn;
 
-use crate::catalog::{Catalog, lsn, number, text};
+use crate::catalog::{Catalog, full_id, lsn, number, text};
 use crate::config::{Options, SnapshotMode};
 use crate::offset::{Origin, Position, Stored};
 use crate::slot::{self, Slot};
@@ -120,19 +120,17 @@ pub(crate) fn check_server(catalog: &mut Catalog) -> Result<()> {
 
 /// Asks whether a transaction of ours is one of the server's: a restored older copy has not got it.
 fn committed(catalog: &mut Catalog, xid: u32) -> Result<Option<bool>> {
-    // The xid in the stream has 32 bits, the function wants the epoch before them: an xid of the
-    // stream belongs to the server's current epoch or, if it is larger than the next, to the last.
+    // Its lock is held by a transaction whose commit stands in the log, but waits to be shown.
     let rows = catalog.query(&format!(
-        "WITH next AS (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::numeric AS xid), \
-              full_id AS (SELECT CASE WHEN {xid} < mod(xid, 4294967296) \
-                     THEN div(xid, 4294967296) ELSE div(xid, 4294967296) - 1 END * 4294967296 + {xid} AS id \
-                     FROM next) \
-         SELECT CASE WHEN id < 3 THEN 'future' ELSE pg_xact_status(id::text::xid8) END FROM full_id"
+        "{} SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE transactionid = '{xid}'::xid) THEN 'in progress' \
+                        WHEN id < 3 OR id >= next THEN 'future' \
+                        ELSE pg_xact_status(id::text::xid8) END FROM full_id",
+        full_id(xid)
     ))?;
     let status = rows.first().map(|row| text(row, 0)).unwrap_or_default();
     Ok(match status.as_str() {
         "committed" => Some(true),
-        "aborted" | "in progress" | "future" => Some(false),
+        "aborted" | "future" => Some(false),
         _ => None,
     })
 }

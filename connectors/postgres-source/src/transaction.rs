@@ -66,6 +66,11 @@ impl Transactions {
         self.open.is_none()
     }
 
+    /// Returns the xid of the open transaction.
+    pub(crate) fn xid(&self) -> Option<u32> {
+        self.open.as_ref().map(|open| open.xid)
+    }
+
     /// Returns the LSN of the open transaction's commit, for messages.
     pub(crate) fn commit_lsn(&self) -> Lsn {
         self.open

@@ -205,7 +205,9 @@ impl Audit {
                     before.id, before.link, after.id, after.link
                 ));
             }
-            if after.link.lsn <= before.link.lsn {
+            // A snapshot is of everything before its LSN: at it, the next commit may stand.
+            let least = before.link.lsn + u64::from(!before.id.starts_with("snapshot:"));
+            if after.link.lsn < least {
                 self.violations
                     .push(format!("{} commits before {}", after.id, before.id));
             }
@@ -436,6 +438,29 @@ mod tests {
     fn a_sound_chain_passes() {
         let (heard, record) = sound();
         assert_eq!(judge(heard, &record), Vec::<String>::new());
+    }
+
+    /// A commit record may begin right where the snapshot's position ends, but not before it.
+    #[test]
+    fn a_commit_at_the_snapshots_very_end_is_sound() {
+        let at = |lsn: u64| {
+            let (mut heard, record) = sound();
+            for one in &mut heard {
+                match one {
+                    Heard::Begin { id, link } | Heard::End { id, link, .. } if id == "7:200" => {
+                        link.lsn = lsn;
+                    }
+                    Heard::Begin { id, link } | Heard::End { id, link, .. } if id == "9:300" => {
+                        link.prev = lsn;
+                    }
+                    _ => {}
+                }
+            }
+            judge(heard, &record)
+        };
+        assert_eq!(at(100), Vec::<String>::new());
+        assert_eq!(at(99), ["7:200 commits before snapshot:100"]);
+        assert_eq!(at(300), ["9:300 commits before 7:200"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use walbridge_connector_api::{
     Batch, Connector, ConnectorError, OffsetEntry, SourceTask, StopToken, TaskContext, TaskMetrics,
 };
-use walbridge_lab::{Lab, PASSWORD, Session, USER};
+use walbridge_lab::{Lab, PASSWORD, Postgres, Session, USER};
 use walbridge_postgres_source::PostgresSource;
 use walbridge_schemas::registry::{Registry, RegistrySettings};
 
@@ -73,9 +73,13 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn create(name: &str) -> Result<Self> {
+        Self::on(Lab::shared()?.east().postgres(), name)
+    }
+
+    /// Creates it on a server of the test's own.
+    pub(crate) fn on(server: &Postgres, name: &str) -> Result<Self> {
         let lab = Lab::shared()?;
         let name = format!("source_{name}");
-        let server = lab.east().postgres();
         server.create_database(&name)?;
         let port = server.port().to_string();
         let registry = lab.east().registry().url();

@@ -2,6 +2,7 @@
 
 mod driver;
 mod golden;
+mod hidden;
 mod order;
 mod rows;
 mod starts;
