@@ -11,7 +11,7 @@ pub type Result<T, E = KafkaError> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// Kafka is out of reach or busy: the same may succeed later.
     Retriable,
-    /// The open transaction must be aborted; a new one may succeed.
+    /// The open transaction must be aborted; a new client's may succeed.
     Abortable,
     /// This client is unusable; a new one may succeed.
     Fatal,

@@ -19,6 +19,8 @@ const SLICE: Duration = Duration::from_secs(1);
 const HANG: Duration = Duration::from_secs(10);
 /// How long a commit may still go on once the task is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long the end of a producer may take that leaves a transaction open.
+const LAST: Duration = Duration::from_secs(1);
 /// How long after a commit the next transaction begins. The cluster answers a commit before it has
 /// marked its end in all partitions, refuses partitions of the next transaction until then, and
 /// librdkafka asks again only after 20 ms.
@@ -28,9 +30,8 @@ const AT_ONCE: usize = 1024;
 
 /// Writes batches in Kafka transactions, one writer per transactional id.
 ///
-/// All calls block; a full queue makes [`send`](Self::send) wait. After an error of the kinds
-/// [`Fatal`](ErrorKind::Fatal), [`Fenced`](ErrorKind::Fenced) or [`Hung`](ErrorKind::Hung) only a new
-/// producer helps; after [`Abortable`](ErrorKind::Abortable) [`abort`](Self::abort) does.
+/// All calls block; a full queue makes [`send`](Self::send) wait. A producer commits one transaction after
+/// the other until something fails; then it may [`abort`](Self::abort), and only a new one helps.
 #[derive(Debug)]
 pub struct TransactionalProducer {
     raw: RawProducer,
@@ -40,6 +41,8 @@ pub struct TransactionalProducer {
     budget: usize,
     places: Placement,
     open: bool,
+    committing: bool,
+    aborted: bool,
     committed: Option<Instant>,
     sent: u64,
 }
@@ -72,6 +75,8 @@ impl TransactionalProducer {
             budget,
             places: Placement::default(),
             open: false,
+            committing: false,
+            aborted: false,
             committed: None,
             sent: 0,
         })
@@ -89,8 +94,14 @@ impl TransactionalProducer {
     /// Begins a transaction, soonest a few milliseconds after the last commit.
     ///
     /// # Errors
-    /// If the producer is not in a state to do so.
+    /// If the producer is not in a state to do so, as after an abort.
     pub fn begin(&mut self) -> Result<()> {
+        // librdkafka 2.12 miscounts the sequence numbers of records it threw away: what it sends after
+        // an abort may be refused as out of order, or taken for something sent before.
+        if self.aborted {
+            let text = "this producer has aborted a transaction; another must go on";
+            return Err(KafkaError::new(ErrorKind::Fatal, text));
+        }
         let since = self.committed.take().map(|at| at.elapsed());
         std::thread::sleep(since.map_or(Duration::ZERO, |since| MARKING.saturating_sub(since)));
         self.raw.handle().begin_transaction()?;
@@ -172,9 +183,11 @@ impl TransactionalProducer {
     /// If the transaction did not commit, or nobody knows whether it did (`Stopped`, `Fatal`, `Hung`):
     /// what the next producer of this transactional id reads back is the truth.
     pub fn commit(&mut self) -> Result<()> {
+        self.committing = true;
         self.resumable("committing a transaction", |handle| {
             handle.commit_transaction(SLICE)
         })?;
+        self.committing = false;
         self.open = false;
         self.committed = Some(Instant::now());
         let shared = self.raw.handle().shared();
@@ -208,7 +221,7 @@ impl TransactionalProducer {
         }
     }
 
-    /// Aborts: readers at `read_committed` never see what was sent.
+    /// Aborts: readers at `read_committed` never see what was sent. The producer is of no further use.
     ///
     /// # Errors
     /// If Kafka cannot be told; it finds out by itself after `transaction.timeout.ms`.
@@ -216,6 +229,7 @@ impl TransactionalProducer {
         if !self.open {
             return Ok(());
         }
+        self.aborted = true;
         self.resumable("aborting a transaction", |handle| {
             handle.abort_transaction(SLICE)
         })?;
@@ -380,6 +394,18 @@ impl Drop for TransactionalProducer {
     fn drop(&mut self) {
         // What was not committed must not hold up the end of the client.
         self.raw.handle().purge();
+        if !self.open {
+            return;
+        }
+        // librdkafka 2.12 ends the whole process (an assertion in the handler of AddPartitionsToTxn) if
+        // a client is destroyed while partitions still wait to be added: the transaction must be over,
+        // or on the way there, before.
+        let (handle, committing) = (Arc::clone(self.raw.handle()), self.committing);
+        let _ = self.watchdog.run(LAST, move || match committing {
+            // Another call is refused once this one has begun. Without what was purged it fails.
+            true => handle.commit_transaction(LAST / 4),
+            false => handle.abort_transaction(LAST / 4),
+        });
     }
 }
 
@@ -390,7 +416,7 @@ fn settings(config: &ClientConfig) -> ClientConfig {
         .with("enable.idempotence", "true")
         .or("transaction.timeout.ms", "900000")
         // A commit sends what there is at once, so this delays nothing: it only makes batches fuller.
-        .or("linger.ms", "10")
+        .or("linger.ms", "100")
         .or("compression.type", "lz4")
         .or("batch.size", "524288")
         .or("queue.buffering.max.kbytes", "16384")

@@ -48,6 +48,14 @@ pub(crate) fn name(what: &str) -> String {
     format!("{what}-{since}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Takes over the transactional id by which a test writes to the east.
+fn writer(id: &str) -> TransactionalProducer {
+    let east = ClientConfig::new(servers().0);
+    let mut writer = TransactionalProducer::new(&east, id, StopToken::new()).unwrap();
+    writer.init().unwrap();
+    writer
+}
+
 /// A record as tests write and compare it: partition, timestamp, key, value, headers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Plain {
@@ -99,18 +107,14 @@ impl Bridge {
         ] {
             config.insert(key.to_owned(), value.to_owned());
         }
-        let mut writer =
-            TransactionalProducer::new(&ClientConfig::new(&east), &prefix, StopToken::new())
-                .unwrap();
-        writer.init().unwrap();
         Self {
+            writer: writer(&prefix),
             east: Admin::new(&ClientConfig::new(east)).unwrap(),
             west: Admin::new(&ClientConfig::new(west)).unwrap(),
             prefix,
             config,
             stored: Vec::new(),
             metrics: Arc::default(),
-            writer,
         }
     }
 
@@ -138,6 +142,7 @@ impl Bridge {
         self.writer.send(&batch(topic, records)).unwrap();
         self.writer.flush().unwrap();
         self.writer.abort().unwrap();
+        self.writer = writer(&self.prefix);
     }
 
     pub(crate) fn start(&self) -> Result<Run, ConnectorError> {

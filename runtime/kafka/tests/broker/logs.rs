@@ -68,6 +68,7 @@ fn reads_to_the_end_past_markers_and_aborted_records() {
         (&b"k1"[..], &None)
     );
     // Another reader sees the same from the start, also while a transaction is open.
+    let mut producer = crate::site::producer(&name("logs-open"));
     producer.begin().unwrap();
     producer
         .send_one(&topic, Partition::ByKey, Some(b"open"), Some(b"open"))

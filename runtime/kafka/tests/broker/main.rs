@@ -9,5 +9,6 @@ mod latency;
 mod logs;
 mod reading;
 mod site;
+mod storm;
 mod topics;
 mod transactions;
