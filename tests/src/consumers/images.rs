@@ -1,6 +1,6 @@
 //! From events to rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -54,6 +54,11 @@ impl Record {
         found.map(|(_, bytes)| bytes.as_slice())
     }
 
+    /// Returns whether it is a row of a transaction, not of a snapshot.
+    pub fn is_streamed(&self) -> bool {
+        self.xid().is_some()
+    }
+
     /// Returns the number of the transaction a row belongs to: what is before the colon.
     fn xid(&self) -> Option<&str> {
         let id = self.value["transaction"]["id"].as_str()?;
@@ -62,14 +67,18 @@ impl Record {
 }
 
 /// Sorts the rows of all tables into the order in which they were committed, by the transaction
-/// topic, and checks that every transaction has all of its rows. Of several snapshots only the last
+/// topic, and checks that every transaction has all of its rows in each topic that was read. Of several snapshots only the last
 /// counts: one that did not end is begun anew.
 ///
 /// # Errors
 /// If a transaction's END counts other rows than there are, or rows belong to none.
 pub fn by_table(records: &[Record], transactions: &str) -> Result<BTreeMap<String, Vec<Record>>> {
+    let prefix = transactions
+        .strip_suffix(".transaction")
+        .context("no transaction topic")?;
+    let read: BTreeSet<&str> = records.iter().map(|record| record.topic.as_str()).collect();
     let mut order: HashMap<String, usize> = HashMap::new();
-    let mut wanted: HashMap<String, u64> = HashMap::new();
+    let mut wanted: BTreeMap<(String, String), u64> = BTreeMap::new();
     let mut snapshot: Option<u64> = None;
     let mut events: Vec<&Record> = records.iter().filter(|r| r.topic == transactions).collect();
     events.sort_by_key(|record| record.place);
@@ -89,15 +98,12 @@ pub fn by_table(records: &[Record], transactions: &str) -> Result<BTreeMap<Strin
             Some("BEGIN") => ensure!(order.insert(xid, place).is_none(), "{id} begins twice"),
             Some("END") => {
                 ensure!(order.contains_key(&xid), "{id} ends before it begins");
-                let count = event.value["event_count"]
-                    .as_u64()
-                    .context("an END without a count")?;
-                wanted.insert(xid, count);
+                wanted.extend(counts(event, &xid, prefix)?);
             }
             other => bail!("{id} has the status {other:?}"),
         }
     }
-    let mut counted: HashMap<String, u64> = HashMap::new();
+    let mut counted: BTreeMap<(String, String), u64> = BTreeMap::new();
     let mut tables: BTreeMap<String, Vec<(usize, u64, Record)>> = BTreeMap::new();
     for record in records.iter().filter(|r| r.topic != transactions) {
         let rows = tables.entry(record.topic.clone()).or_default();
@@ -109,7 +115,8 @@ pub fn by_table(records: &[Record], transactions: &str) -> Result<BTreeMap<Strin
                 let place = order
                     .get(xid)
                     .with_context(|| format!("no BEGIN for {:?}", record.value))?;
-                *counted.entry(xid.to_owned()).or_default() += 1;
+                let both = (xid.to_owned(), record.topic.clone());
+                *counted.entry(both).or_default() += 1;
                 (
                     *place,
                     record.value["transaction"]["total_order"]
@@ -122,13 +129,13 @@ pub fn by_table(records: &[Record], transactions: &str) -> Result<BTreeMap<Strin
         };
         rows.push((place, number, record.clone()));
     }
-    for (xid, count) in &wanted {
-        let found = counted.get(xid).copied().unwrap_or_default();
-        ensure!(
-            found == *count,
-            "transaction {xid} ends with {count} rows, there are {found}"
-        );
-    }
+    wanted.retain(|(_, topic), _| read.contains(topic.as_str()));
+    ensure!(
+        wanted == counted,
+        "the ENDs count {:?}, which are not there; there are {:?}",
+        rest(&wanted, &counted),
+        rest(&counted, &wanted)
+    );
     let sorted = tables.into_iter().map(|(topic, mut rows)| {
         // Stable, so that the snapshot's rows stay in the order of their places.
         rows.sort_by_key(|(place, number, _)| (*place, *number));
@@ -138,6 +145,57 @@ pub fn by_table(records: &[Record], transactions: &str) -> Result<BTreeMap<Strin
         )
     });
     Ok(sorted.collect())
+}
+
+/// Returns how many rows an END says there are in each topic.
+fn counts(end: &Record, xid: &str, prefix: &str) -> Result<BTreeMap<(String, String), u64>> {
+    let tables = end.value["data_collections"]
+        .as_array()
+        .context("an END without tables")?;
+    let counts: BTreeMap<_, _> = tables
+        .iter()
+        .map(|table| {
+            let name = table["data_collection"]
+                .as_str()
+                .context("a table without a name")?;
+            let count = table["event_count"]
+                .as_u64()
+                .context("a table without a count")?;
+            let topic = format!("{prefix}.{}", name.replace(' ', "_"));
+            Ok(((xid.to_owned(), topic), count))
+        })
+        .collect::<Result<_>>()?;
+    let total = end.value["event_count"].as_u64();
+    ensure!(
+        total == Some(counts.values().sum()),
+        "{xid} ends with {total:?} rows, by table {counts:?}"
+    );
+    Ok(counts)
+}
+
+/// Returns what is in one and not, or not as often, in the other.
+fn rest<K: Ord + Clone>(of: &BTreeMap<K, u64>, without: &BTreeMap<K, u64>) -> BTreeMap<K, u64> {
+    let differs = |(key, count): &(&K, &u64)| without.get(*key) != Some(*count);
+    let pairs = of.iter().filter(differs);
+    pairs
+        .map(|(key, count)| (key.clone(), *count))
+        .take(10)
+        .collect()
+}
+
+/// Returns a key as Kafka Connect prints a struct, which is how Debezium writes the header
+/// `__debezium.oldkey`.
+fn struct_text(key: &str) -> Result<String> {
+    let key: Value = serde_json::from_str(key)?;
+    let fields = key.as_object().context("a key that is no struct")?;
+    let fields = fields.iter().map(|(name, value)| match value {
+        Value::String(text) => format!("{name}={text}"),
+        other => format!("{name}={other}"),
+    });
+    Ok(format!(
+        "Struct{{{}}}",
+        fields.collect::<Vec<_>>().join(",")
+    ))
 }
 
 /// The rows of one table as its events leave them.
@@ -228,10 +286,18 @@ impl<'a> Images<'a> {
             return Ok(row);
         };
         let old_key = match record.header("__debezium.oldkey") {
-            Some(text) => canonical(&serde_json::from_slice(text)?).to_string(),
-            None => key.to_owned(),
+            Some(text) => {
+                let all = self.keyed.keys().chain(self.gone.keys());
+                let mut named =
+                    all.filter(|key| struct_text(key).is_ok_and(|key| key.as_bytes() == text));
+                let text = String::from_utf8_lossy(text);
+                named
+                    .next()
+                    .with_context(|| format!("{text} is not there"))?
+            }
+            None => key,
         };
-        let old = self.keyed.get(&old_key).or_else(|| self.gone.get(&old_key));
+        let old = self.keyed.get(old_key).or_else(|| self.gone.get(old_key));
         let old = old.with_context(|| format!("{old_key} is not there"))?;
         let fields = row.as_object_mut().context("no row")?;
         for pair in unavailable.chunks(2) {
