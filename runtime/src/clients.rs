@@ -8,23 +8,24 @@ use walbridge_kafka::{ClientConfig, Role};
 use crate::config::WorkerConfig;
 use crate::connector::overrides;
 
-/// Says what is wrong with one client setting by its Java name.
-pub(crate) fn check_java(name: &str, value: &str) -> Result<(), String> {
-    let one = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-    let refused = [Role::Producer, Role::Consumer]
-        .into_iter()
-        .map(|role| {
-            ClientConfig::from_java(role, &one)
-                .err()
-                .unwrap_or_default()
-        })
-        .collect::<Vec<_>>();
+/// Says what is wrong with one client setting by its Java name, `beside` being what is set together
+/// with it: a store's location means nothing without its type.
+pub(crate) fn check_java(
+    name: &str,
+    value: &str,
+    beside: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    let mut all = beside.clone();
+    all.insert(name.to_owned(), value.to_owned());
+    let about = |role| {
+        let problems = ClientConfig::from_java(role, &all).err()?;
+        let own = problems.into_iter().find(|problem| problem.key == name);
+        own.map(|problem| problem.message)
+    };
     // A setting that one kind of client knows is a setting.
-    match refused.iter().any(Vec::is_empty) {
-        true => Ok(()),
-        false => Err(refused[0]
-            .first()
-            .map_or_else(String::new, |problem| problem.message.clone())),
+    match (about(Role::Producer), about(Role::Consumer)) {
+        (Some(message), Some(_)) => Err(message),
+        _ => Ok(()),
     }
 }
 

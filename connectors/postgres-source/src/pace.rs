@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 const MUCH: usize = 20 * 1024;
 const WINDOW: Duration = Duration::from_millis(10);
 
-/// How long to let data gather. A timer adds about 50 µs to it.
-const GATHER: Duration = Duration::from_micros(400);
+/// How long to let data gather.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A read this large needs no gathering.
 const LARGE: usize = 256 * 1024;
@@ -60,6 +60,11 @@ impl Pace {
         }
     }
 
+    /// Returns whether much comes.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// Returns how long what was read may wait for more, if it may.
     pub(crate) fn patience(&self) -> Option<Duration> {
         self.busy.then_some(WINDOW)
@@ -73,7 +78,7 @@ mod tests {
     fn after(pace: &mut Pace, bytes: usize, millis: u64) -> bool {
         let now = pace.since + Duration::from_millis(millis);
         pace.note(bytes, now);
-        pace.patience().is_some()
+        pace.is_busy()
     }
 
     #[test]

@@ -25,6 +25,9 @@ use crate::wire::{Frame, Wire};
 /// How long a batch waits for more while the next ones keep coming.
 const LINGER: Duration = Duration::from_millis(5);
 
+/// The same while much comes: fewer and fuller batches leave cores to the servers.
+const BUSY_LINGER: Duration = Duration::from_millis(25);
+
 /// How often progress without data is recorded.
 const IDLE_PROGRESS: Duration = Duration::from_secs(3);
 
@@ -102,14 +105,15 @@ impl<'a> Reader<'a> {
             }
             self.progress(wire)?;
             pace.before_read();
-            match wire.fill()? {
-                Some(read) => {
-                    pace.read(read);
+            let filled = wire.fill()?;
+            pace.read(filled.unwrap_or(0));
+            self.shared.set_busy(pace.is_busy());
+            match filled {
+                Some(_) => {
                     self.feedback.heard();
                     self.now_us = now_us();
                 }
                 None => {
-                    pace.read(0);
                     let mut nap = self.feedback.nap(self.shared.confirmed());
                     match pace.patience() {
                         // Where cores are scarce a busy server pauses all the time.
@@ -307,9 +311,14 @@ impl<'a> Reader<'a> {
 
     /// Returns whether the batch has waited long enough for more.
     fn is_due(&self) -> bool {
+        let linger = if self.shared.is_busy() {
+            BUSY_LINGER
+        } else {
+            LINGER
+        };
         !self.batch.is_empty()
             && self.transactions.is_between()
-            && self.batch_since.elapsed() >= LINGER
+            && self.batch_since.elapsed() >= linger
             && self.shared.queue.is_drained()
     }
 

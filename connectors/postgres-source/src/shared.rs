@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     recorded: AtomicU64,
     /// Whether the mark that a snapshot is to begin is committed.
     marked: AtomicBool,
+    /// Whether the stream brings much.
+    busy: AtomicBool,
 }
 
 impl Shared {
@@ -44,6 +46,7 @@ impl Shared {
             confirmed: AtomicU64::new(0),
             recorded: AtomicU64::new(0),
             marked: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +78,16 @@ impl Shared {
     /// Returns whether the mark that a snapshot is to begin is committed.
     pub(crate) fn is_marked(&self) -> bool {
         self.marked.load(Ordering::Acquire)
+    }
+
+    /// Notes whether the stream brings much.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// Returns whether the stream brings much, so that there will be more in a moment.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// Hands a batch over, calling `meanwhile` while the queue is full.

@@ -26,6 +26,8 @@ use crate::{monitor, publication, registry, slot, snapshot};
 
 /// How long a stop waits for the threads, which look every 100 ms.
 const JOIN: Duration = Duration::from_secs(3);
+/// How long to wait for the next batch, rather than end a Kafka transaction, while much comes.
+const MORE: Duration = Duration::from_millis(50);
 /// How often a snapshot is begun anew at once when tables are rewritten under it.
 const ATTEMPTS: u32 = 5;
 
@@ -77,6 +79,12 @@ impl Task {
 
 impl SourceTask for Task {
     fn poll(&mut self, wait: Duration) -> Result<Option<Batch>> {
+        // Each Kafka transaction costs brokers and workers the same, be it small or large.
+        let wait = if self.shared.is_busy() {
+            wait.max(MORE)
+        } else {
+            wait
+        };
         let batch = self.shared.queue.pop(wait)?;
         let metrics = &self.shared.metrics;
         metrics

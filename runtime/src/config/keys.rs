@@ -151,7 +151,7 @@ fn task_keys() -> Vec<ConfigKey> {
             Long,
             "Ends a Kafka transaction of a source at the first boundary after so many milliseconds; \
              with nothing more to read it ends at once.",
-            "400",
+            "250",
         )
         .min(1),
         key(

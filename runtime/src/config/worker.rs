@@ -180,16 +180,27 @@ fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Pr
 
 /// Asks the Kafka layer which pass-through keys it does not know.
 fn client_problems(values: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let is_client = |key: &str| CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let of_all = values.iter().filter(|(key, _)| is_client(key));
+    let of_all: BTreeMap<_, _> = of_all.map(|(k, v)| (k.clone(), v.clone())).collect();
     let mut found = Vec::new();
     for (key, value) in values {
         let role = ROLE_PREFIXES
             .iter()
-            .find_map(|prefix| key.strip_prefix(prefix));
-        let client = CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
-        let Some(name) = role.or_else(|| client.then_some(key.as_str())) else {
-            continue;
+            .find_map(|prefix| Some((*prefix, key.strip_prefix(prefix)?)));
+        let outcome = match role {
+            Some((prefix, name)) => {
+                let mut beside = of_all.clone();
+                let own = values.iter().filter_map(|(key, value)| {
+                    Some((key.strip_prefix(prefix)?.to_owned(), value.clone()))
+                });
+                beside.extend(own);
+                crate::clients::check_java(name, value, &beside)
+            }
+            None if is_client(key) => crate::clients::check_java(key, value, &of_all),
+            None => continue,
         };
-        if let Err(message) = crate::clients::check_java(name, value) {
+        if let Err(message) = outcome {
             found.push((key.clone(), message));
         }
     }

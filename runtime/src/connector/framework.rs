@@ -249,8 +249,9 @@ pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<Co
         }
     }
     for (key, value) in settings.raw() {
-        if let Some((_, name)) = key.split_once(".override.")
-            && let Err(message) = crate::clients::check_java(name, value)
+        if let Some((role, name)) = key.split_once(".override.")
+            && let Err(message) =
+                crate::clients::check_java(name, value, &overrides(settings, role))
         {
             refuse(key, &message);
         }
