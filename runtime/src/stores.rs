@@ -12,7 +12,8 @@ use walbridge_kafka::{
 
 use crate::clients;
 use crate::config::{StorageTopic, WorkerConfig};
-use crate::state::{ConfigRecord, Configs, Offsets, Statuses};
+use crate::logging::{self, loggers};
+use crate::state::{ConfigRecord, Configs, LOGGER, Offsets, Statuses};
 
 /// How long reading a topic to its end may take.
 const READ: Duration = Duration::from_secs(60);
@@ -25,6 +26,13 @@ const SLICE: Duration = Duration::from_millis(500);
 
 /// How many bytes of offsets are fetched at once, unless they have waited long enough.
 const OFFSETS_AT_ONCE: &str = "65536";
+
+/// Whether a record was there before the worker looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Old,
+    New,
+}
 
 /// A status record on its way: its key and its value.
 type StatusRecord = (String, Option<Vec<u8>>);
@@ -244,14 +252,14 @@ fn spec(topic: &StorageTopic) -> TopicSpec {
 fn follow(
     mut log: CompactedLog,
     listener: &impl Listener,
-    mut apply: impl FnMut(&LogRecord) + Send + 'static,
+    mut apply: impl FnMut(&LogRecord, Age) + Send + 'static,
 ) -> Result<Follower> {
     let topic = log.topic().to_owned();
-    log.read_to_end(READ, &mut |record| apply(&record))?;
+    log.read_to_end(READ, &mut |record| apply(&record, Age::Old))?;
     let listener = listener.clone();
     let follower = log.follow(
         move |record: walbridge_kafka::Result<LogRecord>| match record {
-            Ok(record) => apply(&record),
+            Ok(record) => apply(&record, Age::New),
             Err(error) => {
                 let error = ConnectorError::from(error);
                 listener.broken(format!(
@@ -264,12 +272,22 @@ fn follow(
     Ok(follower)
 }
 
-fn apply_config(views: &Views, listener: impl Listener) -> impl FnMut(&LogRecord) + Send + 'static {
+fn apply_config(
+    views: &Views,
+    listener: impl Listener,
+) -> impl FnMut(&LogRecord, Age) + Send + 'static {
     let view = Arc::clone(&views.configs);
-    move |record| {
+    move |record, age| {
         let Ok(key) = std::str::from_utf8(&record.key) else {
             return;
         };
+        if let Some(logger) = key.strip_prefix(LOGGER) {
+            // What was set before this worker started was for the workers of that time.
+            if age == Age::New {
+                set_level(logger, record.value.as_deref());
+            }
+            return;
+        }
         let changed = {
             let mut configs = view.write().unwrap_or_else(PoisonError::into_inner);
             configs.apply(key, record.value.as_deref())
@@ -280,9 +298,22 @@ fn apply_config(views: &Views, listener: impl Listener) -> impl FnMut(&LogRecord
     }
 }
 
-fn apply_offset(views: &Views) -> impl FnMut(&LogRecord) + Send + 'static {
+/// Sets a logger's level as a record of the config topic says.
+fn set_level(logger: &str, value: Option<&[u8]>) {
+    let value = value.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
+    let level = value.as_ref().and_then(|value| value["level"].as_str());
+    let Some(level) = level.and_then(logging::level) else {
+        return;
+    };
+    match loggers().set(logger, level) {
+        Ok(_) => tracing::info!(logger, level, "log level set for the group"),
+        Err(error) => tracing::warn!(logger, level, error, "no such log level can be set"),
+    }
+}
+
+fn apply_offset(views: &Views) -> impl FnMut(&LogRecord, Age) + Send + 'static {
     let view = Arc::clone(&views.offsets);
-    move |record| {
+    move |record, _| {
         let mut offsets = view.write().unwrap_or_else(PoisonError::into_inner);
         offsets.apply(&record.key, record.value.as_deref());
     }

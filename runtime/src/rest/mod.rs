@@ -8,6 +8,7 @@ mod connectors;
 mod error;
 mod health;
 mod lifecycle;
+mod loggers;
 mod offsets;
 mod plugins;
 mod query;
@@ -66,6 +67,11 @@ fn router(api: Api) -> Router {
         .route(
             "/connector-plugins/{plugin}/config/validate",
             put(plugins::validate),
+        )
+        .route("/admin/loggers", get(loggers::list))
+        .route(
+            "/admin/loggers/{logger}",
+            get(loggers::show).put(loggers::set),
         )
         .route_layer(axum::middleware::from_fn_with_state(
             api.clone(),

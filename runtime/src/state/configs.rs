@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+/// What the key of a record about a log level begins with.
+pub const LOGGER: &str = "logger-cluster-";
+
 /// What a connector is meant to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TargetState {
@@ -68,6 +71,14 @@ impl ConfigRecord {
         Self {
             key: format!("connector-{name}"),
             value: Some(json!({ "properties": config })),
+        }
+    }
+
+    /// Creates the record that tells all workers of a group to log at this level.
+    pub fn logger(name: &str, level: &str) -> Self {
+        Self {
+            key: format!("{LOGGER}{name}"),
+            value: Some(json!({ "level": level })),
         }
     }
 

@@ -7,6 +7,6 @@ mod configs;
 mod offsets;
 mod statuses;
 
-pub use configs::{ConfigRecord, Configs, ConnectorEntry, TargetState};
+pub use configs::{ConfigRecord, Configs, ConnectorEntry, LOGGER, TargetState};
 pub use offsets::{Offsets, offset_key};
 pub use statuses::{RunState, Status, Statuses};

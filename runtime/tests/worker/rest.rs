@@ -360,3 +360,49 @@ fn metrics_and_health_tell_of_tasks() {
     assert_eq!(health.json()["status"], "healthy");
     assert_eq!(health.json()["failed"], json!([]));
 }
+
+#[test]
+fn log_levels_are_shown_and_set() {
+    let worker = start(&name("levels"));
+    let all = worker.get("/admin/loggers").json();
+    assert_eq!(
+        all["walbridge_kafka"]["last_modified"],
+        serde_json::Value::Null
+    );
+    assert!(all["root"]["level"].is_string(), "{all}");
+    let missing = worker.get("/admin/loggers/org.example.Nobody");
+    assert_eq!(
+        (missing.status, missing.message().as_str()),
+        (404, "Logger org.example.Nobody not found.")
+    );
+
+    let logger = "org.example.Levels";
+    let path = format!("/admin/loggers/{logger}");
+    let put = |path: &str, body: &str| worker.send("PUT", path, Some(body));
+    let set = put(&path, r#"{"level": "debug"}"#);
+    assert_eq!((set.status, set.json()), (200, json!([logger])));
+    let shown = worker.get(&path).json();
+    assert_eq!(shown["level"], "DEBUG");
+    assert!(
+        shown["last_modified"].as_u64() > Some(1_700_000_000_000),
+        "{shown}"
+    );
+    for (body, status, message) in [
+        (
+            "{}",
+            400,
+            "Desired 'level' parameter was not specified in request.",
+        ),
+        (r#"{"level": "loud"}"#, 404, "invalid log level 'loud'."),
+    ] {
+        let refused = put(&path, body);
+        assert_eq!(
+            (refused.status, refused.message().as_str()),
+            (status, message)
+        );
+    }
+    // For all workers of the group, through the config topic; those that start later have their own.
+    let set = put(&format!("{path}?scope=cluster"), r#"{"level": "TRACE"}"#);
+    assert_eq!((set.status, set.text.as_str()), (204, ""));
+    assert_eq!(worker.get(&path).json()["level"], "TRACE");
+}

@@ -5,6 +5,7 @@
 mod direction;
 mod expression;
 mod outside;
+mod script;
 
 use cargo_metadata::{Metadata, MetadataCommand};
 

@@ -52,7 +52,13 @@ impl Topic {
             site,
             "org.apache.kafka.tools.GetOffsetShell",
             &["--topic-partitions", topic],
-        )?;
+        )
+        .with_context(|| {
+            let site = &self.site;
+            format!(
+                "topic {topic} cannot be read in {site}; `./lab topic {site}` lists those there are"
+            )
+        })?;
         let mut lines = Vec::new();
         for line in ends.lines() {
             let mut fields = line.rsplitn(3, ':');
