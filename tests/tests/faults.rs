@@ -2,7 +2,8 @@
 //! a real state of the primary, and in the end nothing is lost and nothing came twice.
 //!
 //! `WALBRIDGE_TEST_ROUNDS=N` runs N rounds instead of the few of every day, and
-//! `WALBRIDGE_TEST_SEED=S` repeats the choices of an earlier run.
+//! `WALBRIDGE_TEST_SEED=S` repeats the choices of an earlier run. `WALBRIDGE_TEST_FAULT=Kafka(East)`
+//! lets only the faults happen whose names contain that.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -74,6 +75,13 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// Returns the faults that may happen.
+fn chosen() -> Vec<Fault> {
+    let name = std::env::var("WALBRIDGE_TEST_FAULT").unwrap_or_default();
+    let named = |fault: &&Fault| format!("{fault:?}").contains(&name);
+    FAULTS.iter().filter(named).copied().collect()
+}
+
 #[test]
 fn nothing_is_lost_and_nothing_comes_twice() -> Result<()> {
     let rounds = variable("WALBRIDGE_TEST_ROUNDS").map_or(FEW, |n| u32::try_from(n).unwrap_or(FEW));
@@ -93,10 +101,12 @@ fn nothing_is_lost_and_nothing_comes_twice() -> Result<()> {
     chain.start()?;
     chain.wait_streaming()?;
     let mut table: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
+    let faults = chosen();
+    ensure!(!faults.is_empty(), "no fault has such a name: {FAULTS:?}");
     for round in 0..rounds {
-        let fault = match FAULTS.get(round as usize) {
+        let fault = match faults.get(round as usize) {
             Some(fault) => *fault,
-            None => FAULTS[dice.random_range(0..FAULTS.len())],
+            None => faults[dice.random_range(0..faults.len())],
         };
         let mended = strike(lab, &mut chain, fault, &mut dice)
             .and_then(|()| recover(lab, &mut chain, &trial))
