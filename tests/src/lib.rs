@@ -10,6 +10,9 @@
 //! Servers and workers come from `walbridge-lab`. The suites themselves are in `tests/tests`, one
 //! file per subject.
 
+// Every binary that links librdkafka links what mends it.
+use walbridge_kafka as _;
+
 pub mod chain;
 pub mod consumers;
 pub mod forge;

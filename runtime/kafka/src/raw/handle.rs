@@ -29,6 +29,7 @@ unsafe impl Sync for Handle {}
 impl Handle {
     /// Starts a client.
     pub(crate) fn new(role: Role, config: &ClientConfig) -> Result<Self> {
+        super::leaders::keep();
         let shared = Arc::new(Shared::default());
         let kind = match role {
             Role::Consumer => sys::rd_kafka_type_t::RD_KAFKA_CONSUMER,

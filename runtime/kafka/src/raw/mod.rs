@@ -9,6 +9,7 @@ mod callbacks;
 mod consume;
 mod fault;
 mod handle;
+mod leaders;
 mod list;
 mod offsets;
 mod produce;
