@@ -50,9 +50,7 @@ unsafe extern "C" fn __wrap_rd_kafkap_leader_discovery_set_topic(
 ) {
     // SAFETY: the arguments are passed on as they came.
     unsafe {
-        __real_rd_kafkap_leader_discovery_set_topic(
-            memory, metadata, topic, id, name, partitions,
-        );
+        __real_rd_kafkap_leader_discovery_set_topic(memory, metadata, topic, id, name, partitions);
     }
     let at = |number: c_int| usize::try_from(number).unwrap_or_default();
     for number in 0..at(partitions) {
@@ -133,7 +131,10 @@ mod tests {
             rd_kafkap_leader_discovery_set_topic(memory, metadata, 0, id, std::ptr::null_mut(), 3);
             std::slice::from_raw_parts((*(*metadata).topics).partitions, 3)
         };
-        let seen: Vec<_> = entries.iter().map(|entry| (entry.id, entry.leader)).collect();
+        let seen: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.id, entry.leader))
+            .collect();
         assert_eq!(seen, [(NO_PARTITION, -1); 3]);
     }
 }
