@@ -5,6 +5,8 @@
 mod connectors;
 mod failures;
 mod loops;
+mod protocol;
 mod rest;
 mod site;
 mod state;
+mod topics;
