@@ -11,6 +11,7 @@ mod lifecycle;
 mod loggers;
 mod negotiate;
 mod offsets;
+mod openapi;
 mod plugins;
 mod query;
 mod server;
@@ -86,6 +87,7 @@ fn router(api: Api) -> Router {
     Router::new()
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::show))
         .merge(ready)
         .with_state(api)
 }

@@ -24,6 +24,7 @@ fn options_and_head_answer_on_every_path() {
         ("/", "GET,HEAD"),
         ("/health", "GET,HEAD"),
         ("/metrics", "GET,HEAD"),
+        ("/openapi.json", "GET,HEAD"),
         ("/connectors", "GET,HEAD,POST"),
         ("/connectors/", "GET,HEAD,POST"),
         ("/connectors/c", "DELETE,GET,HEAD"),

@@ -13,6 +13,7 @@ use walbridge_connector_api::{Batch, StartAt, TopicPartition};
 use walbridge_kafka::{ClientConfig, Consumer};
 
 use crate::connectors::catalog;
+use crate::contract::Contract;
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
@@ -150,6 +151,7 @@ impl Running {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Answer {
+        let verb = method.to_owned();
         let method = method.parse().unwrap();
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         for (name, value) in headers {
@@ -160,11 +162,21 @@ impl Running {
         }
         let response = request.send().unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer {
+        let answer = Answer {
             status,
             headers,
             text: response.text().unwrap(),
-        }
+        };
+        self.contract().check(&verb, path, &answer);
+        answer
+    }
+
+    /// Returns what the API says of itself.
+    pub(crate) fn contract(&self) -> &'static Contract {
+        Contract::of(|| {
+            let url = format!("{}/openapi.json", self.url);
+            self.http.get(url).send().unwrap().text().unwrap()
+        })
     }
 
     /// Returns where it listens.
