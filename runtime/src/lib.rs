@@ -14,7 +14,8 @@
 //! * [`config`]: the worker file, checked whole. [`connector`]: a connector's configuration, checked.
 //! * [`secrets`]: placeholders and masks. [`state`]: the three topics' formats.
 //! * `herder`: the one loop that decides. `task`: supervision and the two loops. `rest`: the API.
-//! * [`catalog`]: the only file that names connectors. `metrics`: what Prometheus reads.
+//! * [`catalog`]: the only file that names connectors. [`plugins`]: all that a configuration can name.
+//!   `metrics`: what Prometheus reads.
 //!
 //! What is guaranteed: state lives in Kafka alone, so a worker with an empty disk goes on where
 //! another was; a task's panic or error touches no other task; a secret leaves the process only
@@ -28,6 +29,7 @@ pub mod crash;
 mod herder;
 pub mod logging;
 mod metrics;
+pub mod plugins;
 mod rest;
 pub mod secrets;
 pub mod state;

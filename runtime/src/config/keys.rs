@@ -124,6 +124,18 @@ fn task_keys() -> Vec<ConfigKey> {
             "4000",
         )
         .min(0),
+        key(
+            "topic.tracking.enable",
+            Boolean,
+            "Whether the topics that each connector uses are noted, for GET /connectors/{name}/topics.",
+            "true",
+        ),
+        key(
+            "topic.tracking.allow.reset",
+            Boolean,
+            "Whether what was noted may be forgotten, by PUT /connectors/{name}/topics/reset.",
+            "true",
+        ),
         key("topic.creation.enable", Boolean, "Whether source topics may be created.", "true"),
         key(
             "topic.creation.default.partitions",

@@ -12,4 +12,4 @@ mod worker;
 pub use keys::worker_keys;
 pub use listener::Listener;
 pub use problem::{Origin, Problem, Problems};
-pub use worker::{ClientSettings, StorageTopic, TaskLimits, WorkerConfig};
+pub use worker::{ClientSettings, StorageTopic, TaskLimits, TopicTracking, WorkerConfig};

@@ -46,6 +46,15 @@ pub struct TaskLimits {
     pub topic_replication_factor: i32,
 }
 
+/// Whether the topics that connectors use are noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicTracking {
+    /// Whether they are noted at all.
+    pub enabled: bool,
+    /// Whether what was noted may be forgotten on request.
+    pub resettable: bool,
+}
+
 /// Client settings for Kafka by their Java names; values are never shown.
 #[derive(Debug, Clone, Default)]
 pub struct ClientSettings(BTreeMap<String, SecretString>);
@@ -79,6 +88,8 @@ pub struct WorkerConfig {
     pub advertised_port: Option<u16>,
     /// What bounds the tasks.
     pub limits: TaskLimits,
+    /// Whether the topics that connectors use are noted.
+    pub topic_tracking: TopicTracking,
     /// Whether log lines are JSON.
     pub json_logs: bool,
     /// The log's level or directives.
@@ -253,6 +264,10 @@ fn valid(settings: &Settings, listeners: Vec<Listener>) -> WorkerConfig {
             create_topics: settings.flag("topic.creation.enable"),
             topic_partitions: number("topic.creation.default.partitions"),
             topic_replication_factor: number("topic.creation.default.replication.factor"),
+        },
+        topic_tracking: TopicTracking {
+            enabled: settings.flag("topic.tracking.enable"),
+            resettable: settings.flag("topic.tracking.allow.reset"),
         },
         json_logs: settings.text("log.format").eq_ignore_ascii_case("json"),
         log_level: settings.text("log.level").to_owned(),

@@ -111,16 +111,27 @@ pub fn check(
 
 fn name_problem(config: &BTreeMap<String, String>) -> Option<ConfigProblem> {
     let name = config.get("name")?;
-    let bad = name
+    let why = if name
         .chars()
-        .any(|c| c.is_control() || matches!(c, '/' | '\\' | '%' | '{' | '}'));
-    bad.then(|| {
-        ConfigProblem::invalid(
-            "name",
-            &name.escape_default().to_string(),
-            "a name must not hold control characters or any of / \\ % { }",
-        )
-    })
+        .any(|c| c.is_control() || matches!(c, '/' | '\\' | '%' | '{' | '}'))
+    {
+        "a name must not hold control characters or any of / \\ % { }"
+    } else if name.trim() != name || name.is_empty() {
+        "a name must not be empty, nor begin or end with a space"
+    } else if name == "." || name == ".." {
+        "clients take this name out of a path"
+    } else {
+        return None;
+    };
+    // Control characters are shown as escapes, everything else as it is.
+    let shown: String = name
+        .chars()
+        .map(|c| match c {
+            c if c.is_control() => c.escape_default().to_string(),
+            c => c.to_string(),
+        })
+        .collect();
+    Some(ConfigProblem::invalid("name", &shown, why))
 }
 
 /// Takes resolved values out of a message again: a placeholder's value is never shown.

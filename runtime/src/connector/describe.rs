@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Width};
 
+use crate::plugins::{self, PluginKind};
 use crate::secrets::{has_placeholder, is_secret};
 
 /// Describes every key: the answer of `GET /connector-plugins/{p}/config`.
@@ -39,7 +40,7 @@ fn key_info(key: &ConfigKey, order: i32) -> Value {
         },
         "display_name": key.name,
         "dependents": [],
-        "order": order,
+        "order_in_group": order,
     })
 }
 
@@ -66,7 +67,8 @@ pub fn config_infos(
             let hide = key.kind == Kind::Password
                 && given.is_some_and(|value| !value.is_empty() && !has_placeholder(value));
             let value = if hide { Some("[hidden]") } else { given };
-            json!({ "definition": info, "value": value_info(key.name, value, key.allowed, &errors(key.name)) })
+            let recommended = recommended(key);
+            json!({ "definition": info, "value": value_info(key.name, value, &recommended, &errors(key.name)) })
         })
         .collect();
     for (name, value) in config.iter().filter(|(name, _)| def.get(name).is_none()) {
@@ -95,6 +97,19 @@ pub fn config_infos(
         "groups": groups,
         "configs": configs,
     })
+}
+
+/// Returns the values that a form should offer.
+fn recommended(key: &ConfigKey) -> Vec<&'static str> {
+    let kind = match key.name {
+        "key.converter" | "value.converter" => PluginKind::Converter,
+        "header.converter" => PluginKind::HeaderConverter,
+        _ => return key.allowed.to_vec(),
+    };
+    let all = plugins::built_in().into_iter();
+    all.filter(|plugin| plugin.kind == kind)
+        .map(|plugin| plugin.class)
+        .collect()
 }
 
 fn value_info(name: &str, value: Option<&str>, recommended: &[&str], errors: &[&str]) -> Value {

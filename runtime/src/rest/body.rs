@@ -27,6 +27,17 @@ pub(super) fn object(body: &Bytes) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
+/// Refuses an object with any other field than these.
+pub(super) fn only(map: &Map<String, Value>, known: &[&str]) -> Result<(), ApiError> {
+    match map.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(ApiError::bad_request(format!(
+            "Unrecognized field \"{key}\"; known: {}",
+            known.join(", ")
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Reads a configuration.
 pub(super) fn config(map: &Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
     texts(map).map_err(ApiError::bad_request)
@@ -35,19 +46,14 @@ pub(super) fn config(map: &Map<String, Value>) -> Result<BTreeMap<String, String
 /// Reads a request to create a connector.
 pub(super) fn create(body: &Bytes) -> Result<Create, ApiError> {
     let map = object(body)?;
-    for key in map.keys() {
-        if !["name", "config", "initial_state"].contains(&key.as_str()) {
-            return Err(ApiError::bad_request(format!(
-                "Unrecognized field \"{key}\""
-            )));
-        }
-    }
-    let name = map
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
+    only(&map, &["name", "config", "initial_state"])?;
+    let name = match map.get("name") {
+        None | Some(Value::Null) => String::new(),
+        // What Java's String.trim takes off.
+        Some(Value::String(name)) => name.trim_matches(|c: char| c <= ' ').to_owned(),
+        Some(name @ (Value::Number(_) | Value::Bool(_))) => name.to_string(),
+        Some(_) => return Err(ApiError::bad_request("\"name\" must be a text")),
+    };
     let given = match map.get("config") {
         Some(Value::Object(given)) => given,
         _ => {

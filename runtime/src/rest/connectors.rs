@@ -97,6 +97,11 @@ pub(super) async fn patch_config(
             .map(|entry| entry.config.clone())
             .ok_or_else(|| missing(&name))?
     };
+    if patch.get("name").is_some_and(Value::is_null) {
+        return Err(ApiError::bad_request(
+            "Missing required configuration \"name\" which has no default value.",
+        ));
+    }
     patch.retain(|key, value| {
         let remove = value.is_null();
         if remove {
@@ -111,30 +116,44 @@ pub(super) async fn patch_config(
 
 /// `DELETE /connectors/{connector}`
 pub(super) async fn delete(State(api): State<Api>, Path(name): Path<String>) -> Answer {
-    api.herder.ask(|reply| Command::Delete(name, reply)).await?;
+    let gone = name.clone();
+    api.herder.ask(|reply| Command::Delete(gone, reply)).await?;
+    api.shared.forget_topics(&name);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// `GET /connectors/{connector}/tasks`
 pub(super) async fn tasks(State(api): State<Api>, Path(name): Path<String>) -> Answer {
-    let entry = {
-        let configs = api.shared.configs();
-        configs.get(&name).cloned().ok_or_else(|| missing(&name))?
-    };
-    let def = definition(&api, &entry.config);
-    let tasks: Vec<Value> = entry
-        .tasks
-        .unwrap_or_default()
-        .iter()
+    let tasks: Vec<Value> = task_configs(&api, &name)?
+        .into_iter()
         .enumerate()
-        .map(|(n, config)| {
-            json!({
-                "id": { "connector": name, "task": n },
-                "config": masked(def.as_ref(), config),
-            })
-        })
+        .map(|(n, config)| json!({ "id": { "connector": name, "task": n }, "config": config }))
         .collect();
     Ok(Json(tasks).into_response())
+}
+
+/// `GET /connectors/{connector}/tasks-config`
+pub(super) async fn tasks_config(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+    let tasks: Map<String, Value> = task_configs(&api, &name)?
+        .into_iter()
+        .enumerate()
+        .map(|(n, config)| (format!("{name}-{n}"), json!(config)))
+        .collect();
+    Ok(Json(tasks).into_response())
+}
+
+/// Returns the configurations of a connector's tasks as they may be shown.
+fn task_configs(api: &Api, name: &str) -> Result<Vec<BTreeMap<String, String>>, ApiError> {
+    let entry = {
+        let configs = api.shared.configs();
+        configs.get(name).cloned().ok_or_else(|| missing(name))?
+    };
+    let def = definition(api, &entry.config);
+    let tasks = entry.tasks.unwrap_or_default();
+    Ok(tasks
+        .iter()
+        .map(|config| masked(def.as_ref(), config))
+        .collect())
 }
 
 async fn put(
@@ -186,7 +205,8 @@ fn missing(name: &str) -> ApiError {
     ApiError::not_found(format!("Connector {name} not found"))
 }
 
-fn definition(api: &Api, config: &BTreeMap<String, String>) -> Option<ConfigDef> {
+/// Returns the keys of the connector that a configuration is for.
+pub(super) fn definition(api: &Api, config: &BTreeMap<String, String>) -> Option<ConfigDef> {
     let found = api.shared.catalog.find(config.get("connector.class")?)?;
     Some(connector::definition(found.as_ref()))
 }

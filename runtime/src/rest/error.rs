@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::{ALLOW, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -57,24 +56,4 @@ impl IntoResponse for ApiError {
         let body = json!({ "error_code": self.status.as_u16(), "message": self.message });
         (self.status, Json(body)).into_response()
     }
-}
-
-/// Gives the router's own errors (no such path, wrong verb, unreadable path) the same shape.
-pub(super) async fn shape(response: Response) -> Response {
-    let status = response.status();
-    let shaped = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|t| t == "application/json");
-    if shaped || !(status.is_client_error() || status.is_server_error()) {
-        return response;
-    }
-    let words = status.canonical_reason().unwrap_or_default();
-    let allow = response.headers().get(ALLOW).cloned();
-    let code = status.as_u16();
-    let mut shaped = ApiError::new(status, format!("HTTP {code} {words}")).into_response();
-    if let Some(allow) = allow {
-        shaped.headers_mut().insert(ALLOW, allow);
-    }
-    shaped
 }

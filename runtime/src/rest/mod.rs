@@ -9,11 +9,14 @@ mod error;
 mod health;
 mod lifecycle;
 mod loggers;
+mod negotiate;
 mod offsets;
+mod openapi;
 mod plugins;
 mod query;
 mod server;
 mod status;
+mod topics;
 
 use std::sync::Arc;
 
@@ -43,8 +46,11 @@ fn router(api: Api) -> Router {
         )
         .route("/status", get(status::connector))
         .route("/tasks", get(connectors::tasks))
+        .route("/tasks-config", get(connectors::tasks_config))
         .route("/tasks/{task}/status", get(status::task))
         .route("/tasks/{task}/restart", post(lifecycle::restart_task))
+        .route("/topics", get(topics::list))
+        .route("/topics/reset", put(topics::reset))
         .route("/restart", post(lifecycle::restart))
         .route("/pause", put(lifecycle::pause))
         .route("/resume", put(lifecycle::resume))
@@ -76,11 +82,12 @@ fn router(api: Api) -> Router {
         .route_layer(axum::middleware::from_fn_with_state(
             api.clone(),
             server::only_when_ready,
-        ));
+        ))
+        .route_layer(axum::middleware::from_fn(negotiate::json_only));
     Router::new()
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::show))
         .merge(ready)
         .with_state(api)
-        .layer(axum::middleware::map_response(error::shape))
 }

@@ -74,6 +74,7 @@ pub(super) async fn reset(State(api): State<Api>, Path(name): Path<String>) -> A
 }
 
 fn entries(map: &Map<String, Value>) -> Result<Vec<OffsetEntry>, ApiError> {
+    body::only(map, &["offsets"])?;
     let given = map
         .get("offsets")
         .and_then(Value::as_array)
@@ -86,6 +87,9 @@ fn entries(map: &Map<String, Value>) -> Result<Vec<OffsetEntry>, ApiError> {
     given
         .iter()
         .map(|entry| {
+            if let Some(entry) = entry.as_object() {
+                body::only(entry, &["partition", "offset"])?;
+            }
             let partition = entry.get("partition").and_then(Value::as_object);
             let partition = partition
                 .filter(|partition| !partition.is_empty())

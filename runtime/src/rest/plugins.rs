@@ -1,27 +1,30 @@
-//! What connectors there are, and what their configurations may hold.
+//! What plugins there are, and what their configurations may hold.
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
+use super::connectors::definition;
 use super::error::{Answer, ApiError};
-use super::{Api, body};
+use super::{Api, body, query};
 use crate::connector::{self, ConfigError, config_infos, key_infos};
+use crate::plugins;
+use crate::secrets::restore;
 
 /// `GET /connector-plugins`
-pub(super) async fn list(State(api): State<Api>) -> Answer {
-    let all: Vec<Value> = api
-        .shared
-        .catalog
-        .all()
-        .iter()
-        .map(|connector| {
+pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer {
+    let everything = !query::all(query.as_deref(), "connectorsOnly").is_empty()
+        && !query::flag(query.as_deref(), "connectorsOnly");
+    let all: Vec<Value> = plugins::all(&api.shared.catalog)
+        .into_iter()
+        .filter(|plugin| everything || plugin.kind.is_connector())
+        .map(|plugin| {
             json!({
-                "class": connector.class(),
-                "type": connector.kind().as_str(),
-                "version": connector.version(),
+                "class": plugin.class,
+                "type": plugin.kind.as_str(),
+                "version": plugin.version,
             })
         })
         .collect();
@@ -30,9 +33,9 @@ pub(super) async fn list(State(api): State<Api>) -> Answer {
 
 /// `GET /connector-plugins/{plugin}/config`
 pub(super) async fn keys(State(api): State<Api>, Path(plugin): Path<String>) -> Answer {
-    let found = api.shared.catalog.find(&plugin);
+    let found = plugins::find(&api.shared.catalog, &plugin);
     let found = found.ok_or_else(|| ApiError::not_found(format!("Unknown plugin {plugin}.")))?;
-    Ok(Json(key_infos(&connector::definition(found.as_ref()))).into_response())
+    Ok(Json(key_infos(&found.keys)).into_response())
 }
 
 /// `PUT /connector-plugins/{plugin}/config/validate`
@@ -55,10 +58,20 @@ pub(super) async fn validate(
     if asked.is_none() {
         return Err(ApiError::bad_request(catalog.unknown(&plugin)));
     }
+    let class = class.clone();
+    let config = {
+        // A mask that would keep a secret when written is as good as the secret.
+        let configs = api.shared.configs();
+        let stored = config.get("name").and_then(|name| configs.get(name));
+        restore(
+            definition(&api, &config).as_ref(),
+            config,
+            stored.map(|entry| &entry.config),
+        )
+    };
     let checked = connector::check(catalog, &api.shared.resolver, &config)?;
-    let class = checked.connector.class();
     Ok(Json(config_infos(
-        class,
+        &class,
         &checked.def,
         &config,
         &checked.problems,

@@ -14,7 +14,7 @@ use tower::Layer as _;
 use walbridge_connector_api::StopToken;
 
 use super::error::ApiError;
-use super::{Api, router};
+use super::{Api, negotiate, router};
 use crate::config::Listener;
 use crate::herder::Herder;
 use crate::worker::{Shared, Startup, WorkerError};
@@ -74,7 +74,9 @@ pub(crate) fn serve(
 
 fn spawn(listener: TcpListener, api: Api, stop: StopToken) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let app = tower::util::MapRequestLayer::new(plain_path).layer(router(api));
+    // Around the router and not in it: it adds `Allow` only on its way out.
+    let shaped = axum::middleware::from_fn(negotiate::shape).layer(router(api));
+    let app = tower::util::MapRequestLayer::new(plain_path).layer(shaped);
     let service = ServiceExt::<Request>::into_make_service(app);
     tokio::spawn(async move {
         let served = axum::serve(listener, service)

@@ -6,7 +6,9 @@
 mod configs;
 mod offsets;
 mod statuses;
+mod topics;
 
 pub use configs::{ConfigRecord, Configs, ConnectorEntry, LOGGER, TargetState};
 pub use offsets::{Offsets, offset_key};
 pub use statuses::{RunState, Status, Statuses};
+pub use topics::ActiveTopics;

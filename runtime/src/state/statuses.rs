@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::ActiveTopics;
+
 /// The state of a connector or task by Kafka Connect's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
@@ -99,6 +101,8 @@ impl Status {
 pub struct Statuses {
     connectors: BTreeMap<String, Status>,
     tasks: BTreeMap<String, BTreeMap<u32, Status>>,
+    /// The topics that connectors have used.
+    pub topics: ActiveTopics,
 }
 
 impl Statuses {
@@ -114,6 +118,9 @@ impl Statuses {
 
     /// Takes one record in; what is not understood is ignored.
     pub fn apply(&mut self, key: &str, value: Option<&[u8]>) {
+        if self.topics.apply(key, value) {
+            return;
+        }
         let status = value.and_then(Status::parse);
         if value.is_some() && status.is_none() {
             return;

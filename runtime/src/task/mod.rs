@@ -12,6 +12,7 @@ mod source;
 mod subscription;
 mod supervise;
 mod topics;
+mod tracking;
 
 pub(crate) use live::LiveTask;
 pub(crate) use panics::install_hook;

@@ -11,6 +11,7 @@ use walbridge_kafka::{Admin, Consumer};
 use super::control::Control;
 use super::live::LiveTask;
 use super::subscription::Subscription;
+use super::tracking::TopicTracker;
 use crate::clients;
 use crate::worker::Shared;
 
@@ -38,6 +39,7 @@ pub(super) fn run(
     let admin = Admin::new(&clients::admin(&shared.config)?)?;
     let subscription = Subscription::new(settings, shared.config.own_topics())?;
     let stop = context.stop.clone();
+    let tracker = TopicTracker::new(shared, &context.connector, context.task);
     let sink = connector.sink(settings, context)?;
     running();
     let mut run = Run {
@@ -45,6 +47,7 @@ pub(super) fn run(
         control: Control::new(consumer),
         subscription,
         sink,
+        tracker,
         stop,
         live,
         refreshed: None,
@@ -63,6 +66,7 @@ struct Run<'a> {
     control: Control,
     subscription: Subscription,
     sink: Box<dyn SinkTask>,
+    tracker: TopicTracker<'a>,
     stop: StopToken,
     live: &'a LiveTask,
     refreshed: Option<Instant>,
@@ -91,6 +95,7 @@ impl Run<'_> {
             };
             let mut batch = self.control.batch();
             let got = self.control.consumer.poll(&mut batch, BATCH_BYTES, wait)?;
+            self.tracker.note(&batch);
             let given = (got > 0).then_some(batch);
             let applied = self.sink.put(given, &mut self.control)?;
             self.control.check()?;

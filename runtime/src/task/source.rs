@@ -11,6 +11,7 @@ use walbridge_connector_api::{
 use walbridge_kafka::{Admin, TransactionalProducer};
 
 use super::topics::TopicCreator;
+use super::tracking::TopicTracker;
 use crate::clients;
 use crate::config::TaskLimits;
 use crate::worker::Shared;
@@ -44,6 +45,7 @@ pub(super) fn run(
     let mut run = Run {
         limits: &shared.config.limits,
         creator: TopicCreator::new(admin, &shared.config.limits, settings, stop.clone()),
+        tracker: TopicTracker::new(shared, &name, task),
         shared,
         connector: &name,
         producer,
@@ -59,6 +61,7 @@ pub(super) fn run(
 struct Run<'a> {
     limits: &'a TaskLimits,
     creator: TopicCreator,
+    tracker: TopicTracker<'a>,
     shared: &'a Shared,
     connector: &'a str,
     producer: TransactionalProducer,
@@ -97,6 +100,7 @@ impl Run<'_> {
             bytes += next.size();
             self.creator.ensure(&next)?;
             self.producer.send(&next)?;
+            self.tracker.note(&next);
             merge(&mut offsets, &mut next.offsets);
             self.source.recycle(next);
             let full = bytes >= self.limits.transaction_bytes

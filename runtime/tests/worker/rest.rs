@@ -161,7 +161,7 @@ fn mistakes_are_answered_in_connects_words() {
             Some(r#"{"name":"a","config":{},"nmae":1}"#),
         ),
         400,
-        "Unrecognized field \"nmae\"",
+        "Unrecognized field \"nmae\"; known: name, config, initial_state",
     );
     same(
         words(
@@ -251,7 +251,7 @@ fn plugins_describe_and_validate() {
     assert_eq!(found.status, 200);
     assert!(!found.text.contains("swordfish"), "{}", found.text);
     let found = found.json();
-    assert_eq!(found["name"], "org.example.CounterConnector");
+    assert_eq!(found["name"], "Counter");
     assert_eq!(found["error_count"], 1);
     let configs = found["configs"].as_array().unwrap();
     let topic = configs

@@ -13,6 +13,7 @@ use walbridge_connector_api::{Batch, StartAt, TopicPartition};
 use walbridge_kafka::{ClientConfig, Consumer};
 
 use crate::connectors::catalog;
+use crate::contract::Contract;
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
@@ -77,25 +78,47 @@ impl Answer {
     }
 }
 
-/// Writes a worker file of this group and reads it.
-pub(crate) fn config(group: &str) -> WorkerConfig {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("worker.toml");
-    let text = format!(
+/// Returns the text of a worker file of this group.
+pub(crate) fn worker_file(group: &str) -> String {
+    format!(
         "group.id = \"{group}\"\nbootstrap.servers = \"{}\"\nlisteners = \"http://127.0.0.1:0\"\n\
          config.storage.topic = \"{group}-configs\"\noffset.storage.topic = \"{group}-offsets\"\n\
          status.storage.topic = \"{group}-status\"\noffset.storage.partitions = 3\n\
          config.storage.replication.factor = 1\noffset.storage.replication.factor = 1\n\
          status.storage.replication.factor = 1\n",
         kafka()
-    );
-    std::fs::write(&file, text).unwrap();
-    WorkerConfig::load(&file, &BTreeMap::new()).unwrap()
+    )
+}
+
+/// Reads the worker file of this group.
+pub(crate) fn config(group: &str) -> WorkerConfig {
+    config_with(group, &[])
+}
+
+/// Reads the worker file of this group with these keys laid over it.
+pub(crate) fn config_with(group: &str, keys: &[(&str, &str)]) -> WorkerConfig {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("worker.toml");
+    std::fs::write(&file, worker_file(group)).unwrap();
+    let env: BTreeMap<String, String> = keys
+        .iter()
+        .map(|(key, value)| {
+            let name = format!("WALBRIDGE_{}", key.to_uppercase().replace('.', "_"));
+            (name, (*value).to_owned())
+        })
+        .collect();
+    WorkerConfig::load(&file, &env).unwrap()
 }
 
 pub(crate) fn start(group: &str) -> Running {
+    start_with(group, &[])
+}
+
+/// Starts a worker with these keys besides the usual ones.
+pub(crate) fn start_with(group: &str, keys: &[(&str, &str)]) -> Running {
+    let config = config_with(group, keys);
     let resolver = Resolver::with_env(|name| (name == "TOPIC_SECRET").then(|| "swordfish".into()));
-    let worker = Worker::start(config(group), catalog(), resolver).unwrap();
+    let worker = Worker::start(config, catalog(), resolver).unwrap();
     let url = format!("http://{}", worker.addresses()[0]);
     let http = reqwest::blocking::Client::builder()
         .no_proxy()
@@ -115,20 +138,50 @@ pub(crate) fn start(group: &str) -> Running {
 
 impl Running {
     pub(crate) fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let json: &[(&str, &str)] = &[("content-type", "application/json")];
+        let headers = if body.is_some() { json } else { &[] };
+        self.request(method, path, headers, body)
+    }
+
+    /// Sends a request with these headers and no others.
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Answer {
+        let verb = method.to_owned();
         let method = method.parse().unwrap();
         let mut request = self.http.request(method, format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(body) = body {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.to_owned());
+            request = request.body(body.to_owned());
         }
         let response = request.send().unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer {
+        let answer = Answer {
             status,
             headers,
             text: response.text().unwrap(),
-        }
+        };
+        self.contract().check(&verb, path, &answer);
+        answer
+    }
+
+    /// Returns what the API says of itself.
+    pub(crate) fn contract(&self) -> &'static Contract {
+        Contract::of(|| {
+            let url = format!("{}/openapi.json", self.url);
+            self.http.get(url).send().unwrap().text().unwrap()
+        })
+    }
+
+    /// Returns where it listens.
+    pub(crate) fn address(&self) -> &str {
+        self.url.split_once("://").unwrap().1
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
