@@ -23,6 +23,7 @@
 mod batch;
 mod config;
 mod connector;
+pub mod data;
 mod error;
 mod headers;
 mod metrics;
