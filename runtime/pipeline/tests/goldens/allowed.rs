@@ -1,0 +1,118 @@
+//! Where ours may differ from Java's, each with its reason.
+
+use serde_json::Value as Json;
+use walbridge_connector_api::data::{ConnectRecord, Struct, Value};
+use walbridge_pipeline::transforms::TransformError;
+
+/// Says how two records differ; maps have no order, and one NaN is another.
+pub(crate) fn difference(
+    _class: &str,
+    got: Option<&ConnectRecord>,
+    expected: Option<&ConnectRecord>,
+) -> Option<String> {
+    let (got, expected) = (got.cloned().map(sorted), expected.cloned().map(sorted));
+    let (a, b) = (format!("{got:#?}"), format!("{expected:#?}"));
+    let schemas = |record: &Option<ConnectRecord>| {
+        record
+            .as_ref()
+            .map(|r| (r.key.schema.clone(), r.value.schema.clone()))
+    };
+    if a == b && schemas(&got) == schemas(&expected) {
+        return None;
+    }
+    let (a, b) = (format!("{got:?}"), format!("{expected:?}"));
+    Some(format!("\n   ours {a}\n   Java {b}"))
+}
+
+fn sorted(mut record: ConnectRecord) -> ConnectRecord {
+    sort(&mut record.key.value);
+    sort(&mut record.value.value);
+    for header in &mut record.headers {
+        sort(&mut header.value.value);
+    }
+    record
+}
+
+fn sort(value: &mut Value) {
+    match value {
+        Value::Map(pairs) => {
+            pairs.iter_mut().for_each(|(_, v)| sort(v));
+            pairs.sort_by_key(|(k, _)| format!("{k:?}"));
+        }
+        Value::Array(all) => all.iter_mut().for_each(sort),
+        Value::Struct(fields) => {
+            let schema = fields.schema().clone();
+            let mut values = fields.values().to_vec();
+            values.iter_mut().for_each(sort);
+            *fields = Struct::from_values(schema, values).unwrap();
+        }
+        _ => {}
+    }
+}
+
+/// Says how an error differs from Java's.
+pub(crate) fn error(_class: &str, got: &TransformError, expected: &Json) -> Option<String> {
+    let (class, message) = (
+        expected["class"].as_str().unwrap(),
+        expected["message"].as_str().unwrap(),
+    );
+    // What Java did not think of: ours says what is wrong.
+    if [
+        "java.lang.NullPointerException",
+        "java.lang.ClassCastException",
+    ]
+    .contains(&class)
+    {
+        return None;
+    }
+    let text = got.to_string();
+    // Java appends the whole record, or its key.
+    let prefixes = [
+        "Timestamp missing on record: ",
+        "Unexpected update message received ",
+    ];
+    if prefixes
+        .iter()
+        .any(|p| text.starts_with(p) && message.starts_with(p))
+    {
+        return None;
+    }
+    (got.class() != class || text != message).then(|| {
+        format!(
+            "\n   ours {} {text}\n   Java {class} {message}",
+            got.class()
+        )
+    })
+}
+
+/// Returns whether a record may pass where Java's transform throws.
+pub(crate) fn instead_of_error(_class: &str, _error: &Json) -> bool {
+    false
+}
+
+/// Returns whether settings may be refused that Java refuses only at the first record.
+pub(crate) fn refused_early(messages: &str, expected: &Json) -> bool {
+    expected["error"]["message"]
+        .as_str()
+        .is_some_and(|message| messages.contains(message))
+}
+
+/// Returns whether two refusals say the same.
+pub(crate) fn same_refusal(got: &str, java: &str) -> bool {
+    // What is wrong with a regular expression, each library says in its own words.
+    for marker in [
+        "Invalid regex: ",
+        "A valid regular expressions is expected, but ",
+    ] {
+        if let (Some((a, _)), Some((b, _))) = (got.split_once(marker), java.split_once(marker)) {
+            return a == b;
+        }
+    }
+    // Java prints the address of an object.
+    if let Some((before, _)) =
+        java.split_once("org.apache.kafka.connect.transforms.InsertField$InsertionSpec@")
+    {
+        return got.starts_with(before);
+    }
+    got == java
+}
