@@ -78,7 +78,7 @@ impl Transform for HeaderFrom {
         let SchemaAndValue { schema, value } = self.side.take(&mut record);
         let half = match schema {
             None => self.schemaless(value, &mut record.headers)?,
-            Some(schema) => self.with_schema(schema, value, &mut record.headers)?,
+            Some(schema) => self.with_schema(&schema, value, &mut record.headers)?,
         };
         self.side.put(&mut record, half);
         Ok(Some(record))
@@ -108,16 +108,28 @@ impl HeaderFrom {
 
     fn with_schema(
         &self,
-        schema: Schema,
+        schema: &Schema,
         value: Value,
         headers: &mut Vec<ConnectHeader>,
     ) -> Result<SchemaAndValue, TransformError> {
-        let fields = structs::require_struct(value, Some(&schema), &self.purpose)?;
-        let original = (!self.moves).then(|| fields.clone());
+        let fields = structs::require_struct(value, Some(schema), &self.purpose)?;
+        let half = if self.moves {
+            let less = self
+                .schemas
+                .get_or(schema.clone(), |schema| self.without(schema))?;
+            let values = structs::values_of(fields.clone(), self.defaults);
+            let kept = schema.fields().iter().zip(values);
+            let kept = kept.filter(|(field, _)| !self.takes(&field.name));
+            let values = kept.map(|(_, value)| value).collect();
+            let fields = structs::moved(less.clone(), values)?;
+            SchemaAndValue::new(less, fields)
+        } else {
+            SchemaAndValue::new(schema.clone(), fields.clone())
+        };
         let values = structs::values_of(fields, self.defaults);
         let mut added = Vec::with_capacity(self.pairs.len());
         for (field, header) in &self.pairs {
-            let index = structs::index_of(&schema, field)?;
+            let index = structs::index_of(schema, field)?;
             let of = schema.fields()[index].schema.clone();
             if values[index].is_null() && !of.is_optional() {
                 return Err(TransformError::data(format!(
@@ -130,19 +142,6 @@ impl HeaderFrom {
                 SchemaAndValue::new(of, values[index].clone()),
             ));
         }
-        let half = match original {
-            Some(fields) => SchemaAndValue::new(schema, fields),
-            None => {
-                let less = self
-                    .schemas
-                    .get_or(schema.clone(), |schema| self.without(schema))?;
-                let kept = schema.fields().iter().zip(values);
-                let kept = kept.filter(|(field, _)| !self.takes(&field.name));
-                let values = kept.map(|(_, value)| value).collect();
-                let fields = structs::moved(less.clone(), values)?;
-                SchemaAndValue::new(less, fields)
-            }
-        };
         headers.append(&mut added);
         Ok(half)
     }

@@ -51,7 +51,7 @@ impl<'a> Options<'a> {
 
     /// Returns the text of an option or its default.
     pub(crate) fn text(&self, key: &str) -> Option<&'a str> {
-        let given = self.values.get(key).map(String::as_str);
+        let given = self.values.get(key).map(|value| value.trim());
         given.or_else(|| self.def.get(key)?.default)
     }
 

@@ -133,7 +133,13 @@ impl ReplaceField {
         let half = match schema {
             None => {
                 let mut out = Vec::new();
-                for (key, value) in structs::require_map(value, PURPOSE)? {
+                let mut pairs = structs::require_map(value, PURPOSE)?;
+                // A renamed entry wins over one that had the name before.
+                pairs.sort_by_key(|(key, _)| {
+                    key.as_str()
+                        .is_some_and(|key| self.renames.contains_key(key))
+                });
+                for (key, value) in pairs {
                     match key.as_str() {
                         Some(name) if self.keeps(name) => {
                             structs::put_entry(&mut out, self.renamed(name), value);

@@ -1,15 +1,23 @@
 //! Where ours may differ from Java's, each with its reason.
 
 use serde_json::Value as Json;
-use walbridge_connector_api::data::{ConnectRecord, Struct, Value};
+use walbridge_connector_api::data::{ConnectRecord, Schema, Struct, Type, Value};
 use walbridge_pipeline::transforms::TransformError;
 
 /// Says how two records differ; maps have no order, and one NaN is another.
 pub(crate) fn difference(
-    _class: &str,
     got: Option<&ConnectRecord>,
     expected: Option<&ConnectRecord>,
 ) -> Option<String> {
+    // Where Debezium leaves a text under a list's schema, ours leaves the text's own.
+    let text_as_list = expected.is_some_and(|record| {
+        let list = record.value.schema.as_ref().map(Schema::kind) == Some(Type::Array);
+        list && record.value.value.as_str().is_some()
+    });
+    if text_as_list {
+        let same = got.map(|r| &r.value.value) == expected.map(|r| &r.value.value);
+        return (!same).then(|| format!("ours {got:?}"));
+    }
     let (got, expected) = (got.cloned().map(sorted), expected.cloned().map(sorted));
     let (a, b) = (format!("{got:#?}"), format!("{expected:#?}"));
     let schemas = |record: &Option<ConnectRecord>| {
@@ -51,7 +59,7 @@ fn sort(value: &mut Value) {
 }
 
 /// Says how an error differs from Java's.
-pub(crate) fn error(_class: &str, got: &TransformError, expected: &Json) -> Option<String> {
+pub(crate) fn error(got: &TransformError, expected: &Json) -> Option<String> {
     let (class, message) = (
         expected["class"].as_str().unwrap(),
         expected["message"].as_str().unwrap(),
@@ -77,6 +85,13 @@ pub(crate) fn error(_class: &str, got: &TransformError, expected: &Json) -> Opti
     {
         return None;
     }
+    // Of several fields that cannot be masked, which is named depends on the order of a hash map.
+    let masking = |text: &str| {
+        text.starts_with("Cannot mask value of type") || text.starts_with("Unable to convert ")
+    };
+    if masking(&text) && masking(message) {
+        return None;
+    }
     (got.class() != class || text != message).then(|| {
         format!(
             "\n   ours {} {text}\n   Java {class} {message}",
@@ -86,12 +101,27 @@ pub(crate) fn error(_class: &str, got: &TransformError, expected: &Json) -> Opti
 }
 
 /// Returns whether a record may pass where Java's transform throws.
-pub(crate) fn instead_of_error(_class: &str, _error: &Json) -> bool {
-    false
+pub(crate) fn instead_of_error(error: &Json) -> bool {
+    let message = error["message"].as_str().unwrap();
+    // A deleted row that has become a tombstone has no fields to drop: Java does not think of it.
+    message.contains("Schema.fields()\" because \"schema\" is null")
+        // A JSON list as payload: Debezium takes its schema and leaves the text, which fits it not.
+        || message.contains("type ARRAY: class java.lang.String for field: \"payload\"")
 }
 
 /// Returns whether settings may be refused that Java refuses only at the first record.
 pub(crate) fn refused_early(messages: &str, expected: &Json) -> bool {
+    // What Java fails at with every record, or what is not supported here: the settings show it.
+    let ours = [
+        "The path has no field",
+        "can be written but not read",
+        "the flag (?x) is not supported",
+        "only none is supported",
+        "must be one of header, envelope, partition",
+    ];
+    if ours.iter().any(|text| messages.contains(text)) {
+        return true;
+    }
     expected["error"]["message"]
         .as_str()
         .is_some_and(|message| messages.contains(message))

@@ -10,22 +10,22 @@ use walbridge_connector_api::data::{
 /// What Java holds and this model does not, such as a date without a schema.
 pub(crate) type NoForm = String;
 
-pub(crate) fn record(json: &Json) -> ConnectRecord {
+pub(crate) fn record(json: &Json) -> Result<ConnectRecord, NoForm> {
     let topic = json["topic"].as_str().unwrap();
     let partition = json["partition"]
         .as_i64()
         .map(|n| i32::try_from(n).unwrap());
-    let mut record = ConnectRecord::new(topic, pair(&json["value"]).unwrap());
+    let mut record = ConnectRecord::new(topic, pair(&json["value"])?);
     record.partition = partition;
-    record.key = pair(&json["key"]).unwrap();
+    record.key = pair(&json["key"])?;
     record.timestamp = json["timestamp"].as_i64();
-    record.headers = headers(&json["headers"]).unwrap();
+    record.headers = headers(&json["headers"])?;
     record.origin = json["offset"].as_i64().map(|offset| Origin {
         topic: topic.into(),
         partition: partition.unwrap_or_default(),
         offset,
     });
-    record
+    Ok(record)
 }
 
 /// Returns the record that Java's transform made of another; `None` if it dropped it.

@@ -166,7 +166,8 @@ fn write_field(out: &mut String, when: &Civil, letter: char, count: usize) {
         // ISO's day of the week: Monday 1 to Sunday 7.
         _ => (when.day_of_week() + 5) % 7 + 1,
     };
-    out.push_str(&format!("{number:0count$}"));
+    let sign = if number < 0 { "-" } else { "" };
+    out.push_str(&format!("{sign}{:0count$}", number.unsigned_abs()));
 }
 
 fn pick(names: &'static [&'static str], index: i64) -> &'static str {

@@ -153,8 +153,8 @@ impl Reader<'_> {
                     // Nothing says what it holds: it goes without a schema.
                     return Ok(SchemaAndValue::schemaless(Value::Array(elements)));
                 };
-                let elements = elements.into_iter().map(|e| merge::align(e, &element));
-                let elements = Value::Array(elements.collect());
+                let elements = elements.into_iter().map(|e| align(e, &element));
+                let elements = Value::Array(elements.collect::<Result<_, _>>()?);
                 return Ok(SchemaAndValue::new(Schema::array(element), elements));
             }
             if self.tokens.take(",") {
@@ -181,8 +181,9 @@ impl Reader<'_> {
                 let (Some(key), Some(value)) = (keys.schema(), values.schema()) else {
                     return Ok(SchemaAndValue::schemaless(Value::Map(pairs)));
                 };
-                let align = |(k, v)| (merge::align(k, &key), merge::align(v, &value));
-                let pairs = Value::Map(pairs.into_iter().map(align).collect());
+                let aligned = |(k, v)| Ok((align(k, &key)?, align(v, &value)?));
+                let pairs = pairs.into_iter().map(aligned);
+                let pairs = Value::Map(pairs.collect::<Result<_, _>>()?);
                 return Ok(SchemaAndValue::new(Schema::map(key, value), pairs));
             }
             if self.tokens.take(",") {
@@ -204,6 +205,14 @@ impl Reader<'_> {
         }
         Err(NotStructured)
     }
+}
+
+/// Makes an element one of the schema that all have together, which no null is.
+fn align(element: Value, to: &Schema) -> Result<Value, NotStructured> {
+    if element.is_null() {
+        return Err(NotStructured);
+    }
+    Ok(merge::align(element, to))
 }
 
 /// Reads a date, time or timestamp in the one form of each that is known.

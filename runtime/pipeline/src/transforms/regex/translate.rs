@@ -136,6 +136,12 @@ impl Reader {
         if !fits {
             return Err(format!("Illegal repetition near index {}", self.at));
         }
+        if let Some((low, high)) = rest.split_once(',')
+            && let (Ok(low), Ok(high)) = (low.parse::<u32>(), high.parse::<u32>())
+            && low > high
+        {
+            return Err(format!("Illegal repetition range {{{rest}}}"));
+        }
         self.at += rest.chars().count() + 1;
         self.out.push_str(&format!("{{{rest}}}"));
         Ok(())
