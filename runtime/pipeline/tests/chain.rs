@@ -1,5 +1,7 @@
 //! Chains made from a connector's settings.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 
 use walbridge_connector_api::data::{ConnectRecord, SchemaAndValue, Value};
@@ -12,20 +14,7 @@ fn settings(text: &str) -> BTreeMap<String, String> {
 
 fn record(topic: &str) -> ConnectRecord {
     let pairs = vec![(Value::from("id"), Value::from(7i64))];
-    ConnectRecord::new(topic, SchemaAndValue::schemaless_map(pairs))
-}
-
-trait Map {
-    fn schemaless_map(pairs: Vec<(Value, Value)>) -> SchemaAndValue;
-}
-
-impl Map for SchemaAndValue {
-    fn schemaless_map(pairs: Vec<(Value, Value)>) -> SchemaAndValue {
-        SchemaAndValue {
-            schema: None,
-            value: Value::Map(pairs),
-        }
-    }
+    ConnectRecord::new(topic, SchemaAndValue::schemaless(Value::Map(pairs)))
 }
 
 #[test]
@@ -113,6 +102,7 @@ fn what_a_regular_expression_cannot_be_is_named() {
         ("[^a[b]]", "a class inside a negated class is not supported"),
         ("\\p{", "not supported"),
         ("a\\", "a backslash ends the pattern"),
+        ("(?i)ä", "(?i) with letters beyond ASCII is not supported"),
     ] {
         let text = format!(
             "transforms=r\ntransforms.r.type=RegexRouter\ntransforms.r.replacement=x\ntransforms.r.regex={regex}"

@@ -85,7 +85,12 @@ const RULES: &[Rule] = &[
     Rule {
         name: "walbridge-pipeline",
         may: &["walbridge-connector-api", "walbridge-schemas"],
-        never: &["rdkafka", "rdkafka-sys", "tokio-postgres", "postgres-protocol"],
+        never: &[
+            "rdkafka",
+            "rdkafka-sys",
+            "tokio-postgres",
+            "postgres-protocol",
+        ],
     },
     // It moves bytes and never reads them: no Avro, no database.
     Rule {

@@ -111,12 +111,12 @@ impl Transform for Cast {
 impl Cast {
     fn schemaless(&self, value: Value) -> Result<SchemaAndValue, TransformError> {
         if let Some(kind) = self.whole {
-            return Ok(SchemaAndValue::schemaless(cast(None, value, kind)?));
+            return Ok(SchemaAndValue::schemaless(cast(None, &value, kind)?));
         }
         let mut pairs = structs::require_map(value, PURPOSE)?;
         for (field, kind) in &self.fields {
             let old = structs::take_entry(&mut pairs, field);
-            structs::put_entry(&mut pairs, field, cast(None, old, *kind)?);
+            structs::put_entry(&mut pairs, field, cast(None, &old, *kind)?);
         }
         Ok(SchemaAndValue::schemaless(Value::Map(pairs)))
     }
@@ -128,7 +128,7 @@ impl Cast {
         if let Some(kind) = self.whole {
             return Ok(SchemaAndValue::new(
                 updated,
-                cast(Some(schema), value, kind)?,
+                cast(Some(schema), &value, kind)?,
             ));
         }
         let fields = structs::require_struct(value, Some(schema), PURPOSE)?;
@@ -136,7 +136,7 @@ impl Cast {
         let mut values = structs::values_of(fields, self.defaults);
         for (value, field) in values.iter_mut().zip(from.fields()) {
             if let Some(kind) = self.fields.get(&*field.name) {
-                *value = cast(Some(&field.schema), std::mem::take(value), *kind)?;
+                *value = cast(Some(&field.schema), value, *kind)?;
             }
         }
         let fields = structs::moved(updated.clone(), values)?;
@@ -174,13 +174,13 @@ fn with_default(
     kind: Type,
 ) -> Result<SchemaBuilder, TransformError> {
     match of.default() {
-        Some(default) => Ok(builder.default(cast(Some(of), default.clone(), kind)?)),
+        Some(default) => Ok(builder.default(cast(Some(of), default, kind)?)),
         None => Ok(builder),
     }
 }
 
 /// Casts one value.
-fn cast(schema: Option<&Schema>, value: Value, target: Type) -> Result<Value, TransformError> {
+fn cast(schema: Option<&Schema>, value: &Value, target: Type) -> Result<Value, TransformError> {
     let Some(kind) = schema.map(Schema::kind).or_else(|| value.kind()) else {
         return Ok(Value::Null);
     };
@@ -192,7 +192,7 @@ fn cast(schema: Option<&Schema>, value: Value, target: Type) -> Result<Value, Tr
             "Cast transformation does not support casting from {kind}; supported types are {INPUT}"
         )));
     }
-    if let (Some(schema), Value::Bytes(bytes)) = (schema, &value)
+    if let (Some(schema), Value::Bytes(bytes)) = (schema, value)
         && schema.name() == Some(logical::DECIMAL)
     {
         let scale = logical::scale(schema).ok_or_else(|| {
@@ -201,14 +201,14 @@ fn cast(schema: Option<&Schema>, value: Value, target: Type) -> Result<Value, Tr
         return cast_decimal(&Decimal::from_bytes(bytes, scale), target);
     }
     if target == Type::String {
-        return Ok(Value::String(text(schema, &value)));
+        return Ok(Value::String(text(schema, value)));
     }
     let out_of_range = |text: &str| {
         TransformError::data(format!(
             "Value ({text}) was out of range for requested data type"
         ))
     };
-    let cast = match &value {
+    let cast = match value {
         Value::String(text) => from_text(text, target).ok_or_else(|| out_of_range(text))?,
         Value::Boolean(b) => from_long(i64::from(*b), target),
         Value::Float32(n) => from_double(f64::from(*n), target),

@@ -153,10 +153,8 @@ fn flatten(
             (Type::Struct, Value::Struct(inner)) => flatten(Some(inner), flat, out)?,
             (Type::Struct, _) => out.resize(out.len() + leaves(&field.schema), Value::Null),
             (_, value) => {
-                if let Some(to) = flat.fields().get(out.len()) {
-                    if value.is_null() && !to.schema.is_optional() {
-                        structs::check(&to.name, &to.schema, &value)?;
-                    }
+                if let (Some(to), true) = (flat.fields().get(out.len()), value.is_null()) {
+                    structs::check(&to.name, &to.schema, &value)?;
                 }
                 out.push(value);
             }

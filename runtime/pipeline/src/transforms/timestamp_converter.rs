@@ -119,17 +119,17 @@ impl Transform for TimestampConverter {
 impl TimestampConverter {
     fn schemaless(&self, value: Value) -> Result<SchemaAndValue, TransformError> {
         if value.is_null() || self.field.is_empty() {
-            return Ok(SchemaAndValue::schemaless(self.bare(value)?));
+            return Ok(SchemaAndValue::schemaless(self.bare(&value)?));
         }
         let mut pairs = structs::require_map(value, PURPOSE)?;
         let old = structs::take_entry(&mut pairs, &self.field);
-        structs::put_entry(&mut pairs, &self.field, self.bare(old)?);
+        structs::put_entry(&mut pairs, &self.field, self.bare(&old)?);
         Ok(SchemaAndValue::schemaless(Value::Map(pairs)))
     }
 
     /// Converts a value without a schema.
-    fn bare(&self, value: Value) -> Result<Value, TransformError> {
-        let from = match &value {
+    fn bare(&self, value: &Value) -> Result<Value, TransformError> {
+        let from = match value {
             Value::Null => return Ok(Value::Null),
             Value::Int64(_) => Form::Unix,
             Value::String(_) => Form::Text,
@@ -140,7 +140,7 @@ impl TimestampConverter {
                 )));
             }
         };
-        let converted = self.convert(&value, from)?;
+        let converted = self.convert(value, from)?;
         // A Date, Time or Timestamp is a number whose schema says what it means.
         if !matches!(self.target, Form::Text | Form::Unix) {
             return Err(TransformError::data(format!(

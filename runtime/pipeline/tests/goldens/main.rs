@@ -2,6 +2,8 @@
 //!
 //! `tests/goldens/transforms/README.md` says where `cases.json` comes from.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod allowed;
 mod form;
 

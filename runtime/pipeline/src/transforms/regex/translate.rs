@@ -167,6 +167,10 @@ impl Reader {
         self.out.push_str("(?");
         while let Some(c) = self.next() {
             match c {
+                // Java's is for ASCII letters alone.
+                'i' if self.chars.iter().any(|c| !c.is_ascii()) => {
+                    return Err("(?i) with letters beyond ASCII is not supported".to_owned());
+                }
                 'i' | 's' | 'm' | '-' => self.out.push(c),
                 ')' | ':' => {
                     self.out.push(c);
