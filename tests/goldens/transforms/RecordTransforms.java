@@ -370,7 +370,8 @@ public class RecordTransforms {
 
         static void times() {
             for (long ms : new long[] {0, 1, -1, 999, 1700000000123L, -62135596800000L, 253402300799999L, 951782400000L, Long.MAX_VALUE / 1000, -86400000L,
-                    86399999L, 86400000L, 1735689599999L, 4102444800000L}) {
+                    86399999L, 86400000L, 1735689599999L, 4102444800000L, -12219292800000L, -12219292800001L, -12220000000000L, -99999999999999L,
+                    100000000000000L, 1709164800000L, 1072915200000L, 1104537599000L, -2208988800000L}) {
                 datum("unix:" + ms, Schema.INT64_SCHEMA, ms);
                 datum("ts:" + ms, Timestamp.SCHEMA, new java.util.Date(ms));
             }
@@ -382,7 +383,10 @@ public class RecordTransforms {
             datum("tsnull", Timestamp.builder().optional().build(), null);
             for (String text : List.of("2024-02-29", "2023-02-29", "2024-02-29 23:59:58", "2024-02-29 23:59:58.7", "2024-02-29T23:59:58.123Z",
                     "2024-02-29T23:59:58+02:00", "2024-02-29T23:59:58.123+0200", "2024-02-29T23:59:58Z", "29/Feb/2024:10:11:12 +0000", "Thu, 29 Feb 2024 10:11:12 GMT", "20240229", "2024022923",
-                    "24-02-29", "99-12-31", "2024-13-45", "2024-2-9 1:2:3 PM", "12:00 am", "  2024-02-29", "2024-02-29x", "-0001-01-01", "garbage")) {
+                    "24-02-29", "99-12-31", "2024-13-45", "2024-2-9 1:2:3 PM", "12:00 am", "  2024-02-29", "2024-02-29x", "-0001-01-01", "garbage",
+                    "Feb 29 2024", "29 february 2024", "2024-060", "1582-10-10", "1582-10-15", "0000-01-01", "2024-02-29T23:59:58.1234567Z", "+2024-01-01", "2024-02-29T23:59:58.001-0530",
+                    "Thu Feb 29 10:11:12 GMT+5:30 2024", "Thu Feb 29 10:11:12 UTC 2024", "Thu Feb 29 10:11:12 PST 2024", "20240229235958123", "2359", "23:59:58,7", "Mar/01/68", "0044-03-15 BC",
+                    "2024-02-29 24:60:61", "2024 -02-29", "2024- 02-29", "-05 11 pm", "+05:30 11 PM", "99999-01-01", "2024-02-29T23:59:58+0200x", "1/2/3", "12/31/99999")) {
                 datum("when:" + text, Schema.STRING_SCHEMA, text);
             }
             Schema row = SchemaBuilder.struct().name("Row").field("id", Schema.INT32_SCHEMA).field("at", Schema.INT64_SCHEMA)
@@ -695,7 +699,9 @@ public class RecordTransforms {
 
         static final List<String> FORMATS = List.of("yyyyMMdd", "yyyy-MM-dd", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd HH:mm:ss.SSS", "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", "yyyy-MM-dd'T'HH:mm:ssXXX",
             "yyyy-MM-dd'T'HH:mm:ss.SSSZ", "yyyy-MM-dd'T'HH:mm:ss'Z'", "dd/MMM/yyyy:HH:mm:ss Z", "EEE, dd MMM yyyy HH:mm:ss z", "yyyyMMddHH", "yy-MM-dd", "yyyy-M-d h:m:s a", "hh:mm a", "yyyy.MM.dd G", "yyyy-DDD",
-            "YYYY-'W'ww-u", "k:mm", "K:mm a", "EEEE MMMM d", "HH 'o''clock'", "yyyy-MM-dd HH:mm:ss.S", "X", "XX", "zzzz", "W F", "yyyyy", "''", "MMMMM", "E", "LLL", "y", "yyy", "SS");
+            "YYYY-'W'ww-u", "k:mm", "K:mm a", "EEEE MMMM d", "HH 'o''clock'", "yyyy-MM-dd HH:mm:ss.S", "X", "XX", "zzzz", "W F", "yyyyy", "''", "MMMMM", "E", "LLL", "y", "yyy", "SS",
+            "MMM d yyyy", "d MMMM yyyy", "yyyyMMddHHmmssSSS", "EEE MMM dd HH:mm:ss zzz yyyy", "yyyy-MM-dd'T'HH:mm:ss.SSSXX", "XXX hh a", "X hh a", "MMM/dd/yy", "yyyy-MM-dd G", "HHmm", "H:m:s,S", "ssSSS",
+            "yyyy-MM-dd'T'HH:mm:ssZ", "M/d/y", "hha", "yyyy-MM", "ddMMMyyyy", "MMddyy");
 
         static void replace() {
             for (Map<String, String> config : List.of(config("include", "id"), config("exclude", "id"), config("include", "id,name,text,x", "exclude", "name"), config("renames", "id:key,text:words"),
@@ -730,7 +736,8 @@ public class RecordTransforms {
                     run("TimestampConverter$Value", config("target.type", target, "unix.precision", precision), whole);
                 }
             }
-            List<String> few = of("v:", "ts:0", "ts:-1", "ts:1700000000123", "ts:951782400000", "ts:-62135596800000", "ts:253402300799999", "ts:4102444800000", "ts:1735689599999", "unix:1700000000123", "date:19000", "time:1");
+            List<String> few = of("v:", "ts:0", "ts:-1", "ts:1700000000123", "ts:951782400000", "ts:-62135596800000", "ts:253402300799999", "ts:4102444800000", "ts:1735689599999", "ts:-12219292800000", "ts:-12219292800001", "ts:-12220000000000", "ts:-99999999999999", "ts:100000000000000",
+                "ts:1709164800000", "ts:1072915200000", "ts:1104537599000", "ts:-2208988800000", "unix:1700000000123", "date:19000", "time:1");
             List<String> texts = starting("v:", "when:");
             for (String format : FORMATS) {
                 run("TimestampConverter$Value", config("target.type", "string", "format", format), few);

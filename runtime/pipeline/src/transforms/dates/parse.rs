@@ -90,6 +90,14 @@ impl Reader<'_> {
         let at = start + skipped;
         self.chars.get(at)?;
         let text: String = self.chars[at..].iter().take(40).collect();
+        // Blanks before numbers and zones do not count; before words they do.
+        let word = match letter {
+            'M' | 'L' => self.count >= 3,
+            other => "GaE".contains(other),
+        };
+        if word && skipped > 0 {
+            return None;
+        }
         match letter {
             'G' => {
                 let era = text.get(..2)?;
