@@ -683,7 +683,13 @@ public class RecordTransforms {
                 {"(x)?.*", "[$1]"}, {"[\\w.]+", "$0$0"}, {"(?i)ORDERS-(\\d+)", "o$1"}, {"\\p{Alpha}+", "alpha"}, {"\\p{Lu}+", "upper"}, {"(.+?)\\.(.*)", "$2"}, {"prefix\\.(?:sub)\\.(.*)", "$1"},
                 {"(.*)_(\\d++)", "$1"}, {"(?=orders).*", "ahead"}, {"(\\w)\\1*", "back"}, {"(", "x"}, {"[", "x"}, {"a{2,1}", "x"}, {"*a", "x"}, {"\\Qa$b\\E.*", "quoted"}, {"^orders-\\d{4}$", "anchored"},
                 {"o.*|x", "alt"}, {"(.*)", "$x"}, {"(.*)", "${1}"}, {"[a-z&&[^x]]", "inter"}, {"\\h*x\\z", "h"}, {"(.*)", ""}, {"", "e"}, {"db.*?", "lazy"}, {"(?<first>.)(?<rest>.*)", "${rest}${first}"},
-                {"(?s).*", "$0!"}, {"x{1}", "y"}, {"x#", "y"}, {"(?x) x # comment", "y"}};
+                {"(?s).*", "$0!"}, {"x{1}", "y"}, {"x#", "y"}, {"(?x) x # comment", "y"},
+                {"(?!orders).*", "not"}, {"(?<=a).*|.*(?<!x)$", "behind"}, {"(?>o|or)ders.*", "atomic"}, {"(?>or|o)ders-(.*)", "atomic$1"}, {"[\\p{Punct}\\w]+", "punct"}, {"[^\\s]+", "nospace"}, {"[^-.]+[-.].*", "dash"},
+                {"[a-z.-]+", "range"}, {"[]a]+", "bracket"}, {"[a-c[o-z]]+.*", "union"}, {"\\x78|\\u0078", "hex"}, {"\\bx\\b", "bound"}, {"(\\w+)\\.(\\w+)\\.(\\w+)", "${0}"}, {"(x|db)(\\..*)?", "$1/$2"},
+                {"(.)(.)(.)(.)(.)(.)(.)(.)(.)(.)(.).*", "$11-$1"}, {"(.)(.).*", "$21"}, {"(?<a>.)\\k<a>?.*", "k${a}"}, {"(?i:ORDERS)-.*", "flag"}, {"(?-i)x", "off"}, {"o{1}r{1,}d{0,2}.*", "rep"}, {"a\\$b\\\\c", "esc"},
+                {"\\Qa$b\\c\\E", "quoted2"}, {"[$]|x", "set"}, {"\\P{L}+", "notletters"}, {"\\p{IsLatin}+", "latin"}, {"[\\W]+|[\\D]{3}", "neg"}, {"x??x", "lazy"}, {"(a*)*b|.*", "empty"}, {"|x", "alt"}, {"db.", "short"},
+                {"..", "$0$0"}, {"[a&&b]|x", "i"}, {"[a-z&&[def]]+.*", "i2"}, {"[^a-z]*", "up"}, {"\\d{4}", "n"}, {".*-(?=\\d)(.*)", "la-$1"}, {"\\Ax\\Z", "az"}, {"(?m)^x$", "m"}, {"x{2,1}?", "bad"}, {"x{a}", "bad"}, {"(?<1a>x)", "bad"},
+                {"(x", "bad"}, {"x)", "bad"}, {"[z-a]", "bad"}, {"\\", "bad"}, {"(x)", "\\\\$1"}, {"(x)", "${"}, {"(x)", "${}"}, {"(x)", "${a-b}"}, {"(?<n>x)", "${n}${n}"}};
             for (String[] pair : pairs) run("RegexRouter", config("regex", pair[0], "replacement", pair[1]), topics);
             run("RegexRouter", config("regex", "(.*)", "replacement", "$1"), List.of("tombstone", "headers", "source"));
             run("RegexRouter", config("regex", "x"), List.of());

@@ -11,6 +11,8 @@
 //!   letters for weeks would mean for reading is refused;
 //! * a `Date`, `Time` or `Timestamp` is a number that only a schema tells apart from another, so
 //!   `TimestampConverter` does not make one without a schema;
+//! * floating point numbers are written with the fewest digits that tell them apart, as Java does from
+//!   version 19 on;
 //! * what Java throws at the first record though the settings alone show it (a replacement with a
 //!   group that the pattern does not have) is refused when the settings are checked.
 

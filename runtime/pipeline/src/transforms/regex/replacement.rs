@@ -59,7 +59,7 @@ fn group(chars: &mut Chars<'_>, regex: &JavaRegex) -> Result<usize, String> {
                 name.push(c);
             }
             if name.is_empty() {
-                return Err("named capturing group is missing trailing '}'".to_owned());
+                return Err("named capturing group has 0 length name".to_owned());
             }
             if chars.next() != Some('}') {
                 return Err("named capturing group is missing trailing '}'".to_owned());

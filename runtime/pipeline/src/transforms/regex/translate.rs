@@ -158,6 +158,10 @@ impl Reader {
             }
         }
         if self.ahead("?<") {
+            let name = self.chars.get(self.at + 2);
+            if !name.is_some_and(char::is_ascii_alphabetic) {
+                return Err("capturing group name does not start with a Latin letter".to_owned());
+            }
             self.out.push_str("(?<");
             self.at += 2;
             return Ok(());
