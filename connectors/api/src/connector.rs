@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    ConfigDef, ConfigProblem, OffsetEntry, Result, Settings, SinkTask, SourceTask, StopToken,
-    TaskMetrics,
+    ConfigDef, ConfigProblem, OffsetEntry, RecordSink, RecordSource, Result, Settings, SinkTask,
+    SourceTask, StopToken, TaskMetrics,
 };
 
 /// Which way a connector moves data.
@@ -25,6 +25,15 @@ impl ConnectorKind {
             Self::Sink => "sink",
         }
     }
+}
+
+/// What the tasks of a connector hand out or take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Ready wire bytes in batches: the runtime moves them and never looks inside.
+    Bytes,
+    /// Records with structure: converters and transforms stand between them and Kafka.
+    Records,
 }
 
 /// What a task is given when it starts.
@@ -59,6 +68,11 @@ pub trait Connector: Send + Sync {
 
     /// Returns which way it moves data.
     fn kind(&self) -> ConnectorKind;
+
+    /// Returns what its tasks hand out or take: says which of the functions that start them is used.
+    fn form(&self) -> Form {
+        Form::Bytes
+    }
 
     /// Returns its version.
     fn version(&self) -> &'static str;
@@ -99,5 +113,43 @@ pub trait Connector: Send + Sync {
             "NotASink",
             "this connector is a source",
         ))
+    }
+
+    /// Starts a source task that hands out records; used if the form is [`Form::Records`].
+    ///
+    /// # Errors
+    /// If the source cannot be reached, or its state and the stored offsets do not fit together.
+    fn record_source(
+        &self,
+        _settings: &Settings,
+        _context: TaskContext,
+    ) -> Result<Box<dyn RecordSource>> {
+        Err(crate::ConnectorError::stop(
+            "NotARecordSource",
+            "this connector hands out no records",
+        ))
+    }
+
+    /// Starts a sink task that takes records; used if the form is [`Form::Records`].
+    ///
+    /// # Errors
+    /// If the target cannot be reached or refuses.
+    fn record_sink(
+        &self,
+        _settings: &Settings,
+        _context: TaskContext,
+    ) -> Result<Box<dyn RecordSink>> {
+        Err(crate::ConnectorError::stop(
+            "NotARecordSink",
+            "this connector takes no records",
+        ))
+    }
+
+    /// Checks source offsets that somebody wants to store, before they are.
+    ///
+    /// # Errors
+    /// In words, if the connector could not start from them.
+    fn check_offsets(&self, _settings: &Settings, _offsets: &[OffsetEntry]) -> Result<(), String> {
+        Ok(())
     }
 }

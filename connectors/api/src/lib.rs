@@ -5,6 +5,10 @@
 //! a [`SinkTask`] takes batches and applies them. The runtime moves the bytes in between and never
 //! reads them. This crate knows neither Kafka nor any database.
 //!
+//! A connector that does not write wire bytes itself has the form [`Form::Records`]: its tasks are a
+//! [`RecordSource`] or a [`RecordSink`], work with the records of [`data`], and the runtime's
+//! converters make the bytes.
+//!
 //! ```text
 //!  SourceTask::poll ──▶ Batch (records + offsets) ──▶ runtime: one Kafka transaction
 //!        ▲                                                        │
@@ -23,21 +27,26 @@
 mod batch;
 mod config;
 mod connector;
+pub mod data;
 mod error;
 mod headers;
 mod metrics;
 mod offset;
+mod record_sink;
+mod record_source;
 mod sink;
 mod source;
 mod stop;
 
 pub use batch::{Batch, Partition, Record, Span, TopicSpec};
 pub use config::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Settings, Width};
-pub use connector::{Connector, ConnectorKind, TaskContext};
+pub use connector::{Connector, ConnectorKind, Form, TaskContext};
 pub use error::{ConnectorError, Disposition, Result};
 pub use headers::{Header, Headers, push_header};
 pub use metrics::TaskMetrics;
 pub use offset::{OffsetEntry, SourceOffset, SourcePartition};
+pub use record_sink::{NextOffsets, RecordSink};
+pub use record_source::{RecordSource, SourceRecord};
 pub use sink::{Applied, PartitionInfo, SinkControl, SinkTask, StartAt, TopicPartition};
 pub use source::SourceTask;
 pub use stop::StopToken;

@@ -81,6 +81,17 @@ const RULES: &[Rule] = &[
         may: &["walbridge-connector-api"],
         never: &["apache-avro", "tokio-postgres", "postgres-protocol"],
     },
+    // Records between connectors and bytes: neither Kafka nor any database.
+    Rule {
+        name: "walbridge-pipeline",
+        may: &["walbridge-connector-api", "walbridge-schemas"],
+        never: &[
+            "rdkafka",
+            "rdkafka-sys",
+            "tokio-postgres",
+            "postgres-protocol",
+        ],
+    },
     // It moves bytes and never reads them: no Avro, no database.
     Rule {
         name: "walbridge",

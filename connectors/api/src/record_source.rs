@@ -1,0 +1,38 @@
+//! The running part of a source connector that hands out records and leaves their bytes to converters.
+
+use std::time::Duration;
+
+use crate::data::ConnectRecord;
+use crate::{OffsetEntry, Result};
+
+/// A record with the source position that stands for having read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceRecord {
+    /// The record.
+    pub record: ConnectRecord,
+    /// Where the source is once this record is written; `None` if it says nothing about that.
+    pub offset: Option<OffsetEntry>,
+}
+
+/// Reads a source and hands out records. Runs on a thread of its own and may block.
+///
+/// What one poll returns is written in one Kafka transaction with the offsets of all of it.
+pub trait RecordSource: Send {
+    /// Waits at most `wait` for records and returns what there is, in source order; nothing if there
+    /// is nothing yet.
+    ///
+    /// # Errors
+    /// Any error ends the task; its disposition says what happens next.
+    fn poll(&mut self, wait: Duration) -> Result<Vec<SourceRecord>>;
+
+    /// Learns that these offsets are inside a Kafka transaction that has committed.
+    ///
+    /// # Errors
+    /// Any error ends the task.
+    fn committed(&mut self, _offsets: &[OffsetEntry]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ends the task's own threads and connections; called once, also after an error.
+    fn stop(&mut self) {}
+}
