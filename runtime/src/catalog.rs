@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use walbridge_connector_api::Connector;
+use walbridge_file::{FileStreamSink, FileStreamSource};
 use walbridge_mirror::MirrorConnector;
 use walbridge_postgres_sink::PostgresSink;
 use walbridge_postgres_source::PostgresSource;
@@ -28,6 +29,8 @@ impl Catalog {
             Arc::new(PostgresSource),
             Arc::new(PostgresSink::new()),
             Arc::new(MirrorConnector),
+            Arc::new(FileStreamSource),
+            Arc::new(FileStreamSink),
         ])
     }
 

@@ -13,7 +13,7 @@
 //!
 //! * [`config`]: the worker file, checked whole. [`connector`]: a connector's configuration, checked.
 //! * [`secrets`]: placeholders and masks. [`state`]: the three topics' formats.
-//! * `herder`: the one loop that decides. `task`: supervision and the two loops. `rest`: the API.
+//! * [`access`]: who may use the API. `herder`: the one loop that decides. `task`: supervision and the two loops. `rest`: the API.
 //! * [`catalog`]: the only file that names connectors. [`plugins`]: all that a configuration can name.
 //!   `metrics`: what Prometheus reads.
 //!
@@ -21,11 +21,13 @@
 //! another was; a task's panic or error touches no other task; a secret leaves the process only
 //! towards the server it is for.
 
+pub mod access;
 pub mod catalog;
 mod clients;
 pub mod config;
 pub mod connector;
 pub mod crash;
+mod group;
 mod herder;
 pub mod logging;
 mod metrics;

@@ -23,12 +23,16 @@ const KNOWN: [&str; 6] = [
     "walbridge_postgres_source",
 ];
 
+/// Who changed what is logged whatever the level; only a directive of its own takes it away.
+const AUDIT: &str = "walbridge::audit=info";
+
 /// Starts logging, as text or JSON, with a level or directives such as `info,walbridge=debug`.
 ///
 /// # Errors
 /// In words, if the directives make no sense.
 pub fn start(level: &str, json: bool) -> Result<(), String> {
-    let filter = EnvFilter::try_new(level).map_err(|error| format!("log.level: {error}"))?;
+    let filter = EnvFilter::try_new(format!("{AUDIT},{level}"))
+        .map_err(|error| format!("log.level: {error}"))?;
     let (filter, handle) = reload::Layer::new(filter);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
@@ -180,7 +184,7 @@ impl Levels {
 
     /// Lets what was set hold.
     fn reload(&self) -> Result<(), String> {
-        let mut all = self.base.clone();
+        let mut all = format!("{AUDIT},{}", self.base);
         for (name, (level, _)) in &self.set {
             let level = match *level {
                 "FATAL" => "error".to_owned(),

@@ -172,6 +172,18 @@ fn gauges(encoder: &mut DescriptorEncoder<'_>, live: &[Arc<LiveTask>]) -> fmt::R
         let waits = i64::from(task.waiting().is_some());
         (labels(&task.connector, task.task), ConstGauge::new(waits))
     });
+    let stuck = live.iter().map(|task| {
+        let stands = i64::from(task.stuck_since().is_some());
+        (labels(&task.connector, task.task), ConstGauge::new(stands))
+    });
+    let help = "1 while the task stands still though it has work";
+    family(
+        encoder,
+        "walbridge_task_stuck",
+        help,
+        MetricType::Gauge,
+        stuck,
+    )?;
     let help = "1 while the task waits for something out of reach";
     family(
         encoder,

@@ -2,6 +2,8 @@
 //! predicates. One table, from which REST lists and describes them and validate recommends them.
 
 use walbridge_connector_api::{ConfigDef, ConnectorKind};
+use walbridge_pipeline::converters::{ConverterKind, Role};
+use walbridge_pipeline::{predicates, transforms};
 
 use crate::catalog::Catalog;
 use crate::connector;
@@ -77,12 +79,28 @@ pub fn all(catalog: &Catalog) -> Vec<Plugin> {
 
 /// Returns the plugins that are no connectors.
 pub fn built_in() -> Vec<Plugin> {
-    vec![Plugin {
-        class: "io.confluent.connect.avro.AvroConverter",
-        kind: PluginKind::Converter,
+    let plugin = |class, kind, keys| Plugin {
+        class,
+        kind,
         version: crate::VERSION,
-        keys: ConfigDef::default(),
-    }]
+        keys,
+    };
+    let transforms = transforms::KINDS
+        .iter()
+        .map(|kind| plugin(kind.class, PluginKind::Transformation, kind.config()));
+    let predicates = predicates::KINDS
+        .iter()
+        .map(|kind| plugin(kind.class, PluginKind::Predicate, kind.config()));
+    let converters = [
+        (Role::Value, PluginKind::Converter),
+        (Role::Header, PluginKind::HeaderConverter),
+    ];
+    let converters = converters.into_iter().flat_map(|(role, kind)| {
+        let all = ConverterKind::ALL.into_iter();
+        all.filter(move |converter| converter.serves(role))
+            .map(move |converter| plugin(converter.class(), kind, converter.config()))
+    });
+    transforms.chain(predicates).chain(converters).collect()
 }
 
 /// Finds a plugin by its class, its simple name, or a connector by what the catalog knows it as.

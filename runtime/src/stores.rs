@@ -1,4 +1,4 @@
-//! The three topics: opened, read, followed and written.
+//! The worker's topics: opened, read, followed and written.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -12,8 +12,9 @@ use walbridge_kafka::{
 
 use crate::clients;
 use crate::config::{StorageTopic, WorkerConfig};
+use crate::group::{self, Change, GroupRecord, Member};
 use crate::logging::{self, loggers};
-use crate::state::{ConfigRecord, Configs, LOGGER, Offsets, Statuses};
+use crate::state::{ANSWER, Answer, Configs, LOGGER, Offsets, RESTART, Statuses};
 
 /// How long reading a topic to its end may take.
 const READ: Duration = Duration::from_secs(60);
@@ -21,11 +22,34 @@ const READ: Duration = Duration::from_secs(60);
 /// How long reading back what was just written may take.
 const READ_BACK: Duration = Duration::from_secs(30);
 
+/// How long the last records may take.
+const CLOSE: Duration = Duration::from_millis(1500);
+
 /// How long one task keeps others from reading theirs.
 const SLICE: Duration = Duration::from_millis(500);
 
 /// How many bytes of offsets are fetched at once, unless they have waited long enough.
 const OFFSETS_AT_ONCE: &str = "65536";
+
+/// How the group's topic is created: its records are replaced again and again.
+const GROUP_SETTINGS: [(&str, &str); 3] = [
+    ("segment.bytes", "1048576"),
+    ("min.cleanable.dirty.ratio", "0.1"),
+    ("delete.retention.ms", "600000"),
+];
+
+/// A restart that somebody has asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Restart {
+    /// The connector.
+    pub(crate) connector: String,
+    /// Whether its tasks restart, not only the connector itself.
+    pub(crate) tasks: bool,
+    /// Whether only what has failed restarts.
+    pub(crate) only_failed: bool,
+    /// The only task that restarts.
+    pub(crate) task: Option<u32>,
+}
 
 /// Whether a record was there before the worker looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +72,12 @@ enum StatusJob {
 pub(crate) trait Listener: Clone + Send + 'static {
     /// A connector has changed in the config topic.
     fn changed(&self, connector: String);
+    /// Somebody has asked for a restart.
+    fn restarted(&self, restart: Restart);
+    /// A worker's request has an answer.
+    fn answered(&self, worker: String, answer: Answer);
+    /// The group has changed.
+    fn group(&self);
     /// A topic cannot be read any more; holds the whole story.
     fn broken(&self, trace: String);
 }
@@ -60,7 +90,7 @@ pub(crate) struct Views {
     pub(crate) offsets: Arc<RwLock<Offsets>>,
 }
 
-/// The three topics, once they are open.
+/// The topics, once they are open.
 #[derive(Default)]
 pub(crate) struct Stores {
     open: OnceLock<Open>,
@@ -70,6 +100,9 @@ struct Open {
     cluster_id: String,
     configs: Mutex<Follower>,
     offsets: Mutex<Follower>,
+    group: Mutex<Follower>,
+    /// Kept for its thread.
+    _statuses: Mutex<Follower>,
     views: Views,
     statuses: Mutex<Sender<StatusJob>>,
     closing: StopToken,
@@ -82,6 +115,7 @@ impl Stores {
         &self,
         config: &WorkerConfig,
         views: &Views,
+        member: &Arc<Member>,
         listener: &impl Listener,
         stop: &StopToken,
     ) -> Result<()> {
@@ -90,7 +124,7 @@ impl Stores {
         let cluster_id = Admin::new(&client)?.cluster_id()?;
         let open = |client: &ClientConfig, topic: &StorageTopic, kind: &str, purpose: &str| {
             let property = format!("{kind}.storage.topic");
-            CompactedLog::open(client, &spec(topic), &property, purpose, stop)
+            CompactedLog::open(client, &spec(topic, kind), &property, purpose, stop)
         };
         let configs = follow(
             open(
@@ -116,18 +150,35 @@ impl Stores {
         )?;
         let (sender, jobs) = channel();
         let closing = StopToken::new();
-        let threads = vec![status_thread(
-            config,
-            &client,
-            views,
-            stop,
-            jobs,
-            closing.clone(),
-        )?];
+        let statuses = follow(
+            open(
+                &client,
+                &config.status_topic,
+                "status",
+                "connector and task statuses",
+            )?,
+            listener,
+            apply_status(views, member.worker()),
+        )?;
+        let group = follow(
+            open(&client, &config.group_topic, "group", "the group's tasks")?,
+            listener,
+            apply_group(Arc::clone(member), listener.clone()),
+        )?;
+        let no_thread =
+            |error| ConnectorError::stop("NoThread", "no thread to be had").because(error);
+        let threads = vec![
+            status_thread(statuses.writer(), jobs, closing.clone()).map_err(no_thread)?,
+            member
+                .start(group.writer(), closing.clone())
+                .map_err(no_thread)?,
+        ];
         let open = Open {
             cluster_id,
             configs: Mutex::new(configs),
             offsets: Mutex::new(offsets),
+            group: Mutex::new(group),
+            _statuses: Mutex::new(statuses),
             views: views.clone(),
             statuses: Mutex::new(sender),
             closing,
@@ -148,19 +199,19 @@ impl Stores {
         self.open.get().map_or("", |open| &open.cluster_id)
     }
 
-    /// Writes records to the config topic and returns when they have been read back.
-    pub(crate) fn write_configs(&self, records: &[ConfigRecord]) -> Result<()> {
-        let configs = locked(&self.opened()?.configs);
-        let bytes: Vec<_> = records
-            .iter()
-            .map(|r| (r.key.as_bytes(), r.bytes()))
-            .collect();
-        let all: Vec<_> = bytes
-            .iter()
-            .map(|(key, value)| (*key, value.as_deref()))
-            .collect();
-        configs.writer().put_all(&all)?;
-        Ok(configs.read_to_end(READ_BACK)?)
+    /// Returns when every change of a configuration that was committed before this call has been read.
+    ///
+    /// Kafka answers a commit before what was committed can be read, so this waits for all that was
+    /// written.
+    pub(crate) fn configs_to_end(&self) -> Result<()> {
+        Ok(locked(&self.opened()?.configs).read_to_written_end(READ_BACK)?)
+    }
+
+    /// Writes records to the group's topic and returns when they have been read back.
+    pub(crate) fn write_group(&self, records: &[GroupRecord]) -> Result<()> {
+        let group = locked(&self.opened()?.group);
+        group::write(&group.writer(), records)?;
+        Ok(group.read_to_end(READ_BACK)?)
     }
 
     /// Writes source offsets, or forgets them, and returns when they have been read back.
@@ -228,8 +279,12 @@ impl Stores {
         let Some(open) = self.open.get() else { return };
         open.closing.stop();
         let threads = std::mem::take(&mut *locked(&open.threads));
+        let until = Instant::now() + CLOSE;
         for thread in threads {
-            let _ = thread.join();
+            // One that waits for a Kafka that is away ends with the process.
+            while !thread.is_finished() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
     }
 }
@@ -239,12 +294,19 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn spec(topic: &StorageTopic) -> TopicSpec {
+fn spec(topic: &StorageTopic, kind: &str) -> TopicSpec {
+    let settings: &[_] = match kind {
+        "group" => &GROUP_SETTINGS,
+        _ => &[],
+    };
     TopicSpec {
         name: topic.name.clone(),
         partitions: Some(topic.partitions),
         replication_factor: (topic.replication_factor > 0).then_some(topic.replication_factor),
-        config: Vec::new(),
+        config: settings
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
     }
 }
 
@@ -276,7 +338,7 @@ fn apply_config(
     views: &Views,
     listener: impl Listener,
 ) -> impl FnMut(&LogRecord, Age) + Send + 'static {
-    let view = Arc::clone(&views.configs);
+    let (view, statuses) = (Arc::clone(&views.configs), Arc::clone(&views.statuses));
     move |record, age| {
         let Ok(key) = std::str::from_utf8(&record.key) else {
             return;
@@ -288,12 +350,72 @@ fn apply_config(
             }
             return;
         }
-        let changed = {
+        if let Some(connector) = key.strip_prefix(RESTART) {
+            let restart = restart(connector, record.value.as_deref());
+            if let Some(restart) = restart.filter(|_| age == Age::New) {
+                let mut statuses = statuses.write().unwrap_or_else(PoisonError::into_inner);
+                if restart.tasks || restart.task.is_some() {
+                    statuses.restarting(connector, restart.only_failed, restart.task);
+                }
+                listener.restarted(restart);
+            }
+            return;
+        }
+        let (changed, answer) = {
             let mut configs = view.write().unwrap_or_else(PoisonError::into_inner);
-            configs.apply(key, record.value.as_deref())
+            let changed = configs.apply(key, record.value.as_deref());
+            let worker = key.strip_prefix(ANSWER).filter(|_| age == Age::New);
+            let answer = worker.and_then(|worker| {
+                let answer = configs.answer(worker)?.clone();
+                Some((worker.to_owned(), answer))
+            });
+            (changed, answer)
         };
         if let Some(connector) = changed {
             listener.changed(connector);
+        }
+        if let Some((worker, answer)) = answer {
+            listener.answered(worker, answer);
+        }
+    }
+}
+
+fn restart(connector: &str, value: Option<&[u8]>) -> Option<Restart> {
+    let value: serde_json::Value = serde_json::from_slice(value?).ok()?;
+    let flag = |name| value.get(name).and_then(serde_json::Value::as_bool);
+    let task = value.get("task").and_then(serde_json::Value::as_u64);
+    Some(Restart {
+        connector: connector.to_owned(),
+        tasks: flag("include-tasks")?,
+        only_failed: flag("only-failed")?,
+        task: task.and_then(|task| u32::try_from(task).ok()),
+    })
+}
+
+fn apply_group(
+    member: Arc<Member>,
+    listener: impl Listener,
+) -> impl FnMut(&LogRecord, Age) + Send + 'static {
+    move |record, _| {
+        let change = member.apply(record);
+        if change != Change::None {
+            listener.group();
+        }
+    }
+}
+
+fn apply_status(views: &Views, me: String) -> impl FnMut(&LogRecord, Age) + Send + 'static {
+    let (view, configs) = (Arc::clone(&views.statuses), Arc::clone(&views.configs));
+    move |record, age| {
+        let Ok(key) = std::str::from_utf8(&record.key) else {
+            return;
+        };
+        let value = record.value.as_deref();
+        let configs = configs.read().unwrap_or_else(PoisonError::into_inner);
+        let mut statuses = view.write().unwrap_or_else(PoisonError::into_inner);
+        match age {
+            Age::Old => statuses.apply(key, value),
+            Age::New => statuses.apply_news(key, value, &me, &configs),
         }
     }
 }
@@ -319,36 +441,16 @@ fn apply_offset(views: &Views) -> impl FnMut(&LogRecord, Age) + Send + 'static {
     }
 }
 
-/// Reads the status topic once and starts the thread that writes it.
-///
-/// Nobody else writes it while a group has one worker, so it need not be followed.
+/// Starts the thread that writes the status topic.
 fn status_thread(
-    config: &WorkerConfig,
-    client: &ClientConfig,
-    views: &Views,
-    stop: &StopToken,
+    writer: Arc<LogWriter>,
     jobs: Receiver<StatusJob>,
     closing: StopToken,
-) -> Result<JoinHandle<()>> {
-    let topic = &config.status_topic;
-    let purpose = "connector and task statuses";
-    let mut log = CompactedLog::open(client, &spec(topic), "status.storage.topic", purpose, stop)?;
-    log.read_to_end(READ, &mut |record| {
-        if let Ok(key) = std::str::from_utf8(&record.key) {
-            let mut statuses = views
-                .statuses
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            statuses.apply(key, record.value.as_deref());
-        }
-    })?;
-    let writer = log.writer();
-    drop(log);
+) -> std::io::Result<JoinHandle<()>> {
     let body = move || write_statuses(&writer, &jobs, &closing);
     std::thread::Builder::new()
         .name("statuses".into())
         .spawn(body)
-        .map_err(|error| ConnectorError::stop("NoThread", "no thread to be had").because(error))
 }
 
 /// Writes statuses in order, several at once, again and again until Kafka has them.

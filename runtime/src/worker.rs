@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use walbridge_connector_api::{Disposition, OffsetEntry, StopToken};
 
 use crate::catalog::Catalog;
 use crate::config::WorkerConfig;
+use crate::group::{Lease, Member};
 use crate::herder::{Event, Herder, Loop};
 use crate::rest;
 use crate::secrets::Resolver;
-use crate::state::{Configs, Offsets, Statuses};
-use crate::stores::{Listener, Stores, Views};
+use crate::state::{Answer, Configs, Offsets, Statuses};
+use crate::stores::{Listener, Restart, Stores, Views};
 use crate::task::{LiveTask, install_hook};
 
 /// How long to wait before asking a Kafka again that is out of reach at the start.
@@ -33,6 +34,9 @@ pub enum WorkerError {
         /// Why not.
         source: std::io::Error,
     },
+    /// Users, keys or certificates of the listeners are not as they must be.
+    #[error("{0}")]
+    Access(String),
     /// Kafka or one of the worker's topics is not as it must be; holds the whole story.
     #[error("{0}")]
     Kafka(String),
@@ -50,9 +54,13 @@ pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) resolver: Resolver,
     pub(crate) stores: Stores,
+    /// This worker's place in its group.
+    pub(crate) member: Arc<Member>,
+    /// The right to run tasks.
+    pub(crate) lease: Lease,
     views: Views,
     live: RwLock<BTreeMap<(String, u32), Arc<LiveTask>>>,
-    worker_id: OnceLock<String>,
+    worker_id: String,
     startup: RwLock<Startup>,
 }
 
@@ -85,21 +93,38 @@ impl Listener for Notify {
         let _ = self.0.send(Event::Config(connector));
     }
 
+    fn restarted(&self, restart: Restart) {
+        let _ = self.0.send(Event::Restart(restart));
+    }
+
+    fn answered(&self, worker: String, answer: Answer) {
+        let _ = self.0.send(Event::Answer(worker, answer));
+    }
+
+    fn group(&self) {
+        let _ = self.0.send(Event::Group);
+    }
+
     fn broken(&self, trace: String) {
         let _ = self.0.send(Event::Broken(trace));
     }
 }
 
 impl Shared {
-    fn new(config: WorkerConfig, catalog: Catalog, resolver: Resolver) -> Self {
+    fn new(config: WorkerConfig, catalog: Catalog, resolver: Resolver, worker_id: String) -> Self {
+        let lease = Lease::new();
+        let (session, heartbeat) = (config.session, config.heartbeat);
+        let member = Member::new(&worker_id, lease.clone(), session, heartbeat);
         Self {
+            member: Arc::new(member),
+            lease,
             config,
             catalog,
             resolver,
             stores: Stores::default(),
             views: Views::default(),
             live: RwLock::default(),
-            worker_id: OnceLock::new(),
+            worker_id,
             startup: RwLock::new(Startup::Starting("opening the REST listeners".into())),
         }
     }
@@ -141,7 +166,7 @@ impl Shared {
 
     /// Returns `host:port` under which this worker is known.
     pub(crate) fn worker_id(&self) -> &str {
-        self.worker_id.get().map_or("", String::as_str)
+        &self.worker_id
     }
 
     pub(crate) fn add_live(&self, live: &Arc<LiveTask>) {
@@ -166,7 +191,9 @@ impl Shared {
             self.set_startup(Startup::Starting(format!(
                 "reading its topics from Kafka at {servers}"
             )));
-            let opened = self.stores.open(&self.config, &self.views, &notify, stop);
+            let opened = self
+                .stores
+                .open(&self.config, &self.views, &self.member, &notify, stop);
             match opened {
                 Ok(()) => return Ok(true),
                 Err(error) if error.disposition() == Disposition::Stop => {
@@ -219,19 +246,20 @@ impl Worker {
         install_hook();
         // One for all TLS of the process; an error means that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let door = rest::Door::open(&config)?;
         let listeners = rest::bind(&config.listeners)?;
-        let shared = Arc::new(Shared::new(config, catalog, resolver));
         let addresses: Vec<_> = listeners
             .iter()
             .filter_map(|l| l.local_addr().ok())
             .collect();
-        // Set once, here.
-        let _ = shared.worker_id.set(worker_id(&shared.config, &addresses));
+        let worker_id = worker_id(&config, &addresses);
+        let shared = Arc::new(Shared::new(config, catalog, resolver, worker_id));
         let (events, inbox) = channel();
         let herder = Herder::new(events.clone());
         let token = StopToken::new();
         let server = rest::serve(
             listeners,
+            door,
             Arc::clone(&shared),
             herder.clone(),
             token.clone(),
@@ -246,6 +274,8 @@ impl Worker {
                     }
                     let (worker, group) = (shared.worker_id(), &shared.config.group);
                     tracing::info!(worker, group, "worker ready");
+                    // Nothing runs here yet, whatever was so when this worker ended.
+                    shared.statuses_mut().begin_anew(worker);
                     shared.set_startup(Startup::Ready);
                     Loop::new(Arc::clone(&shared), events, inbox)
                         .run()

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use walbridge::catalog::Catalog;
 use walbridge::config::{WorkerConfig, worker_keys};
 use walbridge::connector;
+use walbridge::plugins;
 use walbridge::secrets::Resolver;
 use walbridge_connector_api::ConfigDef;
 
@@ -106,6 +107,19 @@ fn reference() -> String {
     for connector in Catalog::built_in().all() {
         let title = connector.class().rsplit('.').next().unwrap_or_default();
         table(&mut out, title, &connector::definition(connector.as_ref()));
+    }
+    out.push_str(
+        "\nWhat a connector of records (FileStream) may name, with keys that follow a prefix: `key.converter.`, \
+         `value.converter.` and `header.converter.` for converters, `transforms.<alias>.` and \
+         `predicates.<alias>.` for the others.\n",
+    );
+    let mut seen = BTreeSet::new();
+    for plugin in plugins::built_in() {
+        let title = plugin.class.rsplit('.').next().unwrap_or_default();
+        let title = title.split('$').next().unwrap_or_default();
+        if !plugin.keys.keys.is_empty() && seen.insert(title) {
+            table(&mut out, title, &plugin.keys);
+        }
     }
     out
 }

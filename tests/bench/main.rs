@@ -1,6 +1,6 @@
 //! The benchmarks: walbridge against PostgreSQL's own tools, in one run on one machine.
 //!
-//! `./lab bench [source|chain|latency]`. Every part prints a table in Markdown, fit for
+//! `./lab bench [source|chain|latency|rest]`. Every part prints a table in Markdown, fit for
 //! `docs/measurements.md`, with the machine and the date on top.
 //!
 //! | Part | walbridge | compared with |
@@ -8,6 +8,7 @@
 //! | [`source`] | a backlog from the slot into Kafka | `pg_recvlogical` on a slot with the same content |
 //! | [`chain`] | a backlog from east's table into west's | `CREATE SUBSCRIPTION` on a slot with the same content |
 //! | [`latency`] | single transactions at a fixed rate | the subscription |
+//! | [`rest`] | many connectors over the REST API | |
 //!
 //! Method: contenders take turns within a round and the order rotates from round to round; a
 //! ratio is taken within a round, and what is shown is the median with the extremes. Everything is
@@ -23,6 +24,7 @@ mod meter;
 mod native;
 mod pair;
 mod report;
+mod rest;
 mod source;
 
 use std::path::PathBuf;
@@ -43,6 +45,8 @@ enum Part {
     Chain,
     /// From commit in east to visible in west
     Latency,
+    /// The REST API with many connectors; nothing to compare with
+    Rest,
 }
 
 /// Measure walbridge against PostgreSQL's own tools on this machine.
@@ -77,6 +81,9 @@ struct Arguments {
     /// Partitions of a table's topic
     #[arg(long, default_value_t = 1)]
     partitions: u32,
+    /// Connectors of `rest`
+    #[arg(long, default_value_t = 1_000)]
+    connectors: usize,
     /// A setting on top of a connector's, as CONNECTOR.KEY=VALUE; may be repeated
     #[arg(long = "set", value_name = "CONNECTOR.KEY=VALUE")]
     settings: Vec<String>,
@@ -101,6 +108,9 @@ fn main() -> Result<()> {
     }
     if wanted(Part::Latency) {
         latency::run(&pair, &arguments)?;
+    }
+    if wanted(Part::Rest) {
+        rest::run(&pair, &arguments)?;
     }
     println!("{}", report::memory(&pair.peaks()));
     Ok(())

@@ -389,3 +389,38 @@ fn lag_is_measured() -> Result<()> {
         },
     )
 }
+
+/// A worker that hangs in the middle of a transaction keeps the position's row: whoever takes over ends
+/// its connection, wherever the row has gone in the meantime.
+#[test]
+fn a_former_tasks_open_transaction_is_ended() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut chain = Chain::prepare(lab, Plan::new("apply_former", Shape::OneSite))?;
+    let east = Sql::connect(&chain.east())?;
+    east.run("create table t (id int primary key)")?;
+    chain.start()?;
+    chain.wait_streaming()?;
+    chain.tell(Part::Sink, "PUT", "stop")?;
+    wait_for("the sink to end", PATIENCE, || {
+        let status = chain.status(Part::Sink)?;
+        ensure!(status["tasks"] == serde_json::json!([]), "it is {status}");
+        Ok(Some(()))
+    })?;
+    let former = Sql::connect(&chain.west())?;
+    let name: String = former.one("select link from walbridge.position")?;
+    former.run(&format!("set application_name = 'walbridge sink {name}'"))?;
+    former.run("update walbridge.position set backend = pg_backend_pid()")?;
+    // So many versions that the row leaves its page and the index knows of it.
+    former.run(
+        "begin; do $$ begin for n in 1..500 loop update walbridge.position set seq = seq; end loop; end $$",
+    )?;
+    east.run("insert into t values (1)")?;
+    chain.tell(Part::Sink, "PUT", "resume")?;
+    chain.wait_row("select count(*) from t", 1)?;
+    ensure!(
+        former.run("commit").is_err(),
+        "the former task could commit"
+    );
+    Ok(())
+}

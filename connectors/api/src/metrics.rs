@@ -11,6 +11,8 @@ macro_rules! task_metrics {
         pub struct TaskMetrics {
             $($(#[$cdoc])* pub $counter: AtomicU64,)*
             $($(#[$gdoc])* pub $gauge: AtomicI64,)*
+            turns: AtomicU64,
+            moves: AtomicU64,
             facts: Mutex<BTreeMap<&'static str, String>>,
         }
 
@@ -19,6 +21,8 @@ macro_rules! task_metrics {
                 Self {
                     $($counter: AtomicU64::new(0),)*
                     $($gauge: AtomicI64::new(-1),)*
+                    turns: AtomicU64::new(0),
+                    moves: AtomicU64::new(0),
                     facts: Mutex::default(),
                 }
             }
@@ -84,6 +88,23 @@ impl TaskMetrics {
                 facts.insert(name, value);
             }
         }
+    }
+
+    /// Notes that the task's loop has come round once more, and whether there was a batch in it.
+    pub fn turn(&self, batch: bool) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+        self.moves.fetch_add(u64::from(batch), Ordering::Relaxed);
+    }
+
+    /// Returns two numbers: one changes as long as the task's loop goes round, the other as long as
+    /// batches move or anything is counted.
+    pub fn pulse(&self) -> (u64, u64) {
+        let counted = self.counters().into_iter().map(|(_, value)| value);
+        let moves = counted.fold(self.moves.load(Ordering::Relaxed), u64::wrapping_add);
+        (
+            self.turns.load(Ordering::Relaxed).wrapping_add(moves),
+            moves,
+        )
     }
 
     /// Forgets all facts: they are of one run of the task.

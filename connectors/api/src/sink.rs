@@ -87,6 +87,16 @@ pub trait SinkTask: Send {
         Duration::from_millis(100)
     }
 
+    /// Applies what it holds before an orderly end, and says what has been applied.
+    ///
+    /// Called at most once, after the last `put` and only if nothing failed.
+    ///
+    /// # Errors
+    /// What is not applied stays unapplied; the task ends anyway.
+    fn finish(&mut self) -> Result<Applied> {
+        Ok(Applied::default())
+    }
+
     /// Ends the task: what is not applied stays unapplied. Called once, also after an error.
     fn stop(&mut self) {}
 }

@@ -105,11 +105,12 @@ pub(crate) struct StoredOffset {
 /// Creates the sink's tables and takes the fence: whoever held it cannot commit any more.
 pub(crate) fn take(session: &Session, link: &str) -> Result<Position> {
     create(session)?;
+    // First of all: an INSERT waits for a transaction that has moved the row.
+    evict(session, link)?;
     session.query(
         "INSERT INTO walbridge.position (link) VALUES ($1) ON CONFLICT DO NOTHING",
         &[&link],
     )?;
-    evict(session, link)?;
     // Waits for a transaction of the former holder to end, one way or the other.
     let rows = session.query(
         "UPDATE walbridge.position SET fence = fence + 1, backend = pg_backend_pid()

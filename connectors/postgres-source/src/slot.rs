@@ -47,6 +47,20 @@ pub(crate) fn find(catalog: &mut Catalog, name: &str) -> Result<Option<Slot>> {
     }))
 }
 
+/// Ends the connection of this connector's own former task, should that still hold the slot: its worker
+/// may be cut off, or its machine gone, and its producer is fenced. Returns whether there was one.
+pub(crate) fn evict(catalog: &mut Catalog, pid: u32) -> Result<bool> {
+    let gone = catalog.query(&format!(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_replication \
+         WHERE pid = {pid} AND application_name = current_setting('application_name')"
+    ));
+    match gone {
+        Ok(rows) => Ok(!rows.is_empty()),
+        Err(error) if error.name() == "MissingPrivilege" => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Creates a slot over a replication connection, whose snapshot lives until its next command.
 pub(crate) fn create(wire: &mut Wire, name: &str) -> Result<Created> {
     let rows = wire.query(&format!(

@@ -41,7 +41,10 @@ pub(crate) struct Task {
 impl Task {
     /// Checks the server against what is stored, and starts to read.
     pub(crate) fn start(settings: &Settings, context: &TaskContext) -> Result<Self> {
-        let options = Options::read(settings)?;
+        let mut options = Options::read(settings)?;
+        // A task that takes over knows its predecessor's connection by it.
+        options.database.application_name =
+            format!("walbridge source {} {}", context.group, context.connector);
         let registry = registry::open(settings)?;
         let stored = Stored::find(&context.offsets, &options.server)?;
         let metrics = Arc::clone(&context.metrics);
@@ -179,7 +182,12 @@ impl Work {
         let mut catalog = Catalog::open(&options.database, &shared.stop)?;
         start::check_server(&mut catalog)?;
         let mut wire = Wire::open(&options.database, true, &shared.stop)?;
-        let facts = start::inspect(&mut catalog, &mut wire, options, stored)?;
+        let mut facts = start::inspect(&mut catalog, &mut wire, options, stored)?;
+        if let Some(pid) = facts.slot.as_ref().and_then(|slot| slot.active_pid)
+            && slot::evict(&mut catalog, pid)?
+        {
+            facts = start::inspect(&mut catalog, &mut wire, options, stored)?;
+        }
         let decision = start::decide(&facts, stored, options)?;
         if let Decision::Resume(at) = &decision {
             shared

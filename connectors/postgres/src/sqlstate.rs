@@ -37,7 +37,11 @@ fn remedy(code: &str) -> Option<&'static str> {
 
 /// Creates an error from a SQLSTATE and the server's message; `what` says what was being done.
 pub fn from_server(code: &str, message: &str, what: &str) -> ConnectorError {
-    let (name, disposition) = classify(code);
+    let (mut name, mut disposition) = classify(code);
+    // A walsender that remembers an old catalog; a fresh one reads the same log without it.
+    if code == "XX000" && message.starts_with("could not map filenode") {
+        (name, disposition) = ("DecodingFailed", Disposition::Retry);
+    }
     let text = format!("{what}: {message} (SQLSTATE {code})");
     let error = match disposition {
         Disposition::Stop => ConnectorError::stop(name, text),
@@ -136,6 +140,18 @@ mod tests {
         );
         assert_eq!(classify("53100"), ("OutOfResources", Disposition::Retry));
         assert_eq!(classify("22P02"), ("DatabaseError", Disposition::Stop));
+    }
+
+    #[test]
+    fn a_walsender_that_remembers_wrongly_is_asked_anew() {
+        let words = "could not map filenode \"base/1/2\" to relation OID";
+        let error = from_server("XX000", words, "db");
+        assert_eq!(
+            (error.name(), error.disposition()),
+            ("DecodingFailed", Disposition::Retry)
+        );
+        let error = from_server("XX000", "another defect", "db");
+        assert_eq!(error.disposition(), Disposition::Stop);
     }
 
     #[test]

@@ -258,6 +258,28 @@ impl Consumer {
         self.raw.commit(&PartitionList::new(list)?)
     }
 
+    /// Commits offsets to the consumer group and waits until Kafka has them.
+    ///
+    /// # Errors
+    /// If Kafka does not take them.
+    pub fn commit_now(&self, offsets: &[(TopicPartition, i64)]) -> Result<()> {
+        let list = offsets
+            .iter()
+            .map(|(tp, offset)| (&*tp.topic, tp.partition, *offset));
+        self.raw.commit_now(&PartitionList::new(list)?)
+    }
+
+    /// Returns what the consumer group has committed for each partition, in the same order.
+    ///
+    /// # Errors
+    /// If the group's coordinator is out of reach.
+    pub fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>> {
+        let list = plain_list(partitions)?;
+        self.raw.committed(&list, ANSWER)?;
+        let offsets = list.offsets().into_iter();
+        Ok(offsets.map(|o| (o >= 0).then_some(o)).collect())
+    }
+
     /// Makes sure that a topic is gone before saying so: right after its creation, one broker may know
     /// of it and another not.
     fn check_missing(&self) -> Result<()> {

@@ -2,7 +2,8 @@
 
 use walbridge_connector_api::{ConfigDef, ConfigKey, Importance, Kind};
 
-use Kind::{Boolean, Int, List, Long, String as Text};
+use super::access::HTTPS_PREFIX;
+use Kind::{Boolean, Class, Int, List, Long, String as Text};
 
 /// Prefixes under which client settings for Kafka pass through, by their Java names.
 pub(super) const CLIENT_PREFIXES: [&str; 3] = ["security.", "sasl.", "ssl."];
@@ -10,16 +11,23 @@ pub(super) const CLIENT_PREFIXES: [&str; 3] = ["security.", "sasl.", "ssl."];
 /// Prefixes for settings of one kind of client only.
 pub(super) const ROLE_PREFIXES: [&str; 3] = ["producer.", "consumer.", "admin."];
 
+/// Prefixes for settings of the converters that connectors without their own use.
+pub(super) const CONVERTER_PREFIXES: [&str; 3] =
+    ["key.converter.", "value.converter.", "header.converter."];
+
 /// Returns the definition of every key that a worker file may hold.
 pub fn worker_keys() -> ConfigDef {
     let mut keys = group_keys();
     keys.extend(storage_keys());
     keys.extend(rest_keys());
+    keys.extend(converter_keys());
     keys.extend(task_keys());
     keys.extend(log_keys());
     ConfigDef::new(keys)
+        .passing(&[HTTPS_PREFIX])
         .passing(&CLIENT_PREFIXES)
         .passing(&ROLE_PREFIXES)
+        .passing(&CONVERTER_PREFIXES)
 }
 
 fn group_keys() -> Vec<ConfigKey> {
@@ -38,6 +46,23 @@ fn group_keys() -> Vec<ConfigKey> {
             "host:port pairs of the Kafka that this worker writes to and keeps its state in.",
         )
         .required()
+        .group("Group"),
+        ConfigKey::new(
+            "session.timeout.ms",
+            Long,
+            "How long a worker may not be heard of before the others take its tasks; the same for all \
+             workers of a group.",
+        )
+        .default("8000")
+        .min(1000)
+        .group("Group"),
+        ConfigKey::new(
+            "heartbeat.interval.ms",
+            Long,
+            "How often a worker tells the group that it is there; at most a third of session.timeout.ms.",
+        )
+        .default("1000")
+        .min(50)
         .group("Group"),
     ]
 }
@@ -78,6 +103,13 @@ fn storage_keys() -> Vec<ConfigKey> {
             "Compacted topic of connector and task states.",
         ),
         factor("status.storage.replication.factor"),
+        ConfigKey::new(
+            "group.storage.topic",
+            Text,
+            "Compacted topic through which the workers of the group share their tasks; the config topic's \
+             name and \"-group\" if unset. Created like the config topic.",
+        )
+        .group(GROUP),
         partitions("status.storage.partitions", "5"),
     ]
 }
@@ -88,7 +120,8 @@ fn rest_keys() -> Vec<ConfigKey> {
         ConfigKey::new(
             "listeners",
             List,
-            "Where the REST API listens, as http://host:port; an empty host means every interface.",
+            "Where the REST API listens, as http://host:port or https://host:port; an empty host means \
+             every interface. What is not loopback needs rest.authentication.",
         )
         .default("http://127.0.0.1:8083")
         .group(GROUP),
@@ -105,6 +138,63 @@ fn rest_keys() -> Vec<ConfigKey> {
         )
         .min(1)
         .group(GROUP),
+        ConfigKey::new(
+            "rest.authentication",
+            List,
+            "What lets a request in, any one of: basic (name and password), bearer (a token), mtls (a \
+             client certificate); insecure lets everybody in over the network. For all listeners.",
+        )
+        .default("")
+        .group(GROUP),
+        ConfigKey::new(
+            "rest.users.file",
+            Text,
+            "File with a line per user: name, read-only or admin, and a hash as `walbridge password` \
+             prints it, or certificate. With mtls alone it may be left out: every certificate is admin.",
+        )
+        .group(GROUP),
+        ConfigKey::new(
+            "rest.open.paths",
+            List,
+            "What may be read without saying who one is: any of /, /health, /metrics, /openapi.json. \
+             /health then tells nothing of connectors.",
+        )
+        .default("/health")
+        .group(GROUP),
+        ConfigKey::new(
+            "ssl.client.auth",
+            Text,
+            "Whether clients of an https listener show a certificate.",
+        )
+        .default("none")
+        .allowed(&["none", "requested", "required"])
+        .group(GROUP),
+    ]
+}
+
+fn converter_keys() -> Vec<ConfigKey> {
+    let key = |name, doc, default| {
+        ConfigKey::new(name, Class, doc)
+            .default(default)
+            .group("Converters")
+    };
+    vec![
+        key(
+            "key.converter",
+            "Converter of keys for connectors that hand out or take records and name none; its \
+             settings follow under key.converter.",
+            "org.apache.kafka.connect.json.JsonConverter",
+        ),
+        key(
+            "value.converter",
+            "The same for values.",
+            "org.apache.kafka.connect.json.JsonConverter",
+        ),
+        key(
+            "header.converter",
+            "The same for header values.",
+            "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+        ),
     ]
 }
 
@@ -124,6 +214,14 @@ fn task_keys() -> Vec<ConfigKey> {
             "4000",
         )
         .min(0),
+        key(
+            "offset.flush.interval.ms",
+            Long,
+            "How often a sink of records is flushed and its offsets are committed; what is not committed \
+             is delivered again after a crash.",
+            "60000",
+        )
+        .min(1),
         key(
             "topic.tracking.enable",
             Boolean,
@@ -188,6 +286,14 @@ fn task_keys() -> Vec<ConfigKey> {
             "10000",
         )
         .min(1),
+        key(
+            "task.stuck.after.ms",
+            Long,
+            "A running task that has work and has not moved for so long is called stuck in /health, \
+             in its status and in the metrics.",
+            "60000",
+        )
+        .min(1000),
     ]
 }
 

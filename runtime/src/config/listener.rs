@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-/// A plain HTTP listener.
+/// A listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// The host or address; empty for every interface.
     pub host: String,
     /// The port; 0 takes a free one.
     pub port: u16,
+    /// Whether it speaks TLS.
+    pub tls: bool,
 }
 
 impl Listener {
-    /// Parses `http://host:port`.
+    /// Parses `http://host:port` or `https://host:port`.
     ///
     /// # Errors
     /// In words, if it is not of that form.
@@ -20,9 +22,10 @@ impl Listener {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(format!("{text} is not of the form http://host:port"));
         };
-        if !scheme.eq_ignore_ascii_case("http") {
+        let tls = scheme.eq_ignore_ascii_case("https");
+        if !tls && !scheme.eq_ignore_ascii_case("http") {
             return Err(format!(
-                "{scheme} is not a supported scheme; supported: http"
+                "{scheme} is not a supported scheme; supported: http, https"
             ));
         }
         let Some((host, port)) = rest.trim_end_matches('/').rsplit_once(':') else {
@@ -32,6 +35,7 @@ impl Listener {
         Ok(Self {
             host: host.trim_matches(['[', ']']).to_owned(),
             port,
+            tls,
         })
     }
 
@@ -59,7 +63,8 @@ impl Listener {
 
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}:{}", self.host, self.port)
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
 }
 
@@ -78,11 +83,10 @@ mod tests {
                 .is_loopback()
         );
         assert_eq!(Listener::parse("http://[::1]:80").unwrap().host, "::1");
-        assert!(
-            Listener::parse("https://a:1")
-                .unwrap_err()
-                .contains("https")
-        );
+        let tls = Listener::parse("HTTPS://a:1").unwrap();
+        assert!(tls.tls && !tls.is_loopback());
+        assert_eq!(tls.to_string(), "https://a:1");
+        assert!(Listener::parse("ftp://a:1").unwrap_err().contains("ftp"));
         assert!(Listener::parse("a:1").is_err());
         assert!(Listener::parse("http://a:b").is_err());
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use walbridge_connector_api::Settings;
+use walbridge_pipeline::ConverterChoices;
 
+use super::access::{self, RestAccess};
 use super::keys::{CLIENT_PREFIXES, ROLE_PREFIXES, worker_keys};
 use super::raw::{self, Raw};
 use super::{Listener, Origin, Problem, Problems};
@@ -34,10 +36,14 @@ pub struct TaskLimits {
     pub transaction_time: Duration,
     /// How long the brokers keep a transaction open.
     pub transaction_timeout: Duration,
+    /// How often a sink of records is flushed and its offsets are committed.
+    pub flush_interval: Duration,
     /// First pause before a task starts again.
     pub backoff: Duration,
     /// Longest pause before a task starts again.
     pub backoff_max: Duration,
+    /// How long a task that has work may stand still before it is called stuck.
+    pub stuck_after: Duration,
     /// Whether topics may be created.
     pub create_topics: bool,
     /// Partitions of a created topic; -1 for the broker's default.
@@ -80,14 +86,24 @@ pub struct WorkerConfig {
     pub offset_topic: StorageTopic,
     /// Where connector and task states are.
     pub status_topic: StorageTopic,
+    /// Where the workers of the group share their tasks.
+    pub group_topic: StorageTopic,
+    /// How long a worker may not be heard of.
+    pub session: Duration,
+    /// How often a worker says that it is there.
+    pub heartbeat: Duration,
     /// Where REST listens.
     pub listeners: Vec<Listener>,
+    /// Who may use REST.
+    pub access: RestAccess,
     /// The host this worker is known under, if not the listener's.
     pub advertised_host: Option<String>,
     /// The port this worker is known under, if not the listener's.
     pub advertised_port: Option<u16>,
     /// What bounds the tasks.
     pub limits: TaskLimits,
+    /// The converters of connectors that name none.
+    pub converters: ConverterChoices,
     /// Whether the topics that connectors use are noted.
     pub topic_tracking: TopicTracking,
     /// Whether log lines are JSON.
@@ -112,9 +128,14 @@ impl WorkerConfig {
 
     /// Returns the names of the topics that hold the worker's state.
     pub fn own_topics(&self) -> Vec<String> {
-        [&self.config_topic, &self.offset_topic, &self.status_topic]
-            .map(|topic| topic.name.clone())
-            .into()
+        [
+            &self.config_topic,
+            &self.offset_topic,
+            &self.status_topic,
+            &self.group_topic,
+        ]
+        .map(|topic| topic.name.clone())
+        .into()
     }
 
     /// Returns the settings of one kind of client: `producer`, `consumer` or `admin`.
@@ -172,6 +193,9 @@ fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Pr
         ("config.storage.topic", "offset.storage.topic"),
         ("config.storage.topic", "status.storage.topic"),
         ("offset.storage.topic", "status.storage.topic"),
+        ("config.storage.topic", "group.storage.topic"),
+        ("offset.storage.topic", "group.storage.topic"),
+        ("status.storage.topic", "group.storage.topic"),
     ] {
         if let (Some(one), Some(two)) = (settings.optional(a), settings.optional(b))
             && one == two
@@ -179,19 +203,32 @@ fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Pr
             problem(b, format!("must name another topic than {a}"));
         }
     }
+    for found in ConverterChoices::problems(&values) {
+        problem(&found.key, found.message);
+    }
+    let (session, heartbeat) = ("session.timeout.ms", "heartbeat.interval.ms");
+    if settings.millis(heartbeat) * 3 > settings.millis(session) {
+        problem(heartbeat, format!("must be at most a third of {session}"));
+    }
     for (key, message) in client_problems(&values) {
         problem(&key, message);
     }
+    let access = access::read(&settings, &listeners, &mut problem);
     if problems.is_empty() {
-        Ok(valid(&settings, listeners))
+        Ok(valid(&settings, listeners, access))
     } else {
         Err(Problems(problems))
     }
 }
 
+/// Tells whether a key is for the Kafka clients; one of `ssl.` is for the listeners alone.
+fn is_client_key(key: &str) -> bool {
+    key != "ssl.client.auth" && CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// Asks the Kafka layer which pass-through keys it does not know.
 fn client_problems(values: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    let is_client = |key: &str| CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let is_client = is_client_key;
     let of_all = values.iter().filter(|(key, _)| is_client(key));
     let of_all: BTreeMap<_, _> = of_all.map(|(k, v)| (k.clone(), v.clone())).collect();
     let mut found = Vec::new();
@@ -218,7 +255,7 @@ fn client_problems(values: &BTreeMap<String, String>) -> Vec<(String, String)> {
     found
 }
 
-fn valid(settings: &Settings, listeners: Vec<Listener>) -> WorkerConfig {
+fn valid(settings: &Settings, listeners: Vec<Listener>, access: RestAccess) -> WorkerConfig {
     let number = |key: &str| i32::try_from(settings.number(key)).unwrap_or(i32::MAX);
     let topic = |kind: &str, partitions: i32| StorageTopic {
         name: settings.text(&format!("{kind}.storage.topic")).to_owned(),
@@ -235,19 +272,30 @@ fn valid(settings: &Settings, listeners: Vec<Listener>) -> WorkerConfig {
     let mut clients: BTreeMap<String, String> = settings
         .raw()
         .iter()
-        .filter(|(key, _)| CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix)))
+        .filter(|(key, _)| is_client_key(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     clients.insert(
         "bootstrap.servers".into(),
         settings.text("bootstrap.servers").to_owned(),
     );
+    let config_topic = topic("config", 1);
+    let group_topic = StorageTopic {
+        name: settings
+            .optional("group.storage.topic")
+            .map_or_else(|| format!("{}-group", config_topic.name), str::to_owned),
+        ..config_topic.clone()
+    };
     WorkerConfig {
+        group_topic,
+        session: settings.millis("session.timeout.ms"),
+        heartbeat: settings.millis("heartbeat.interval.ms"),
         group: settings.text("group.id").to_owned(),
-        config_topic: topic("config", 1),
+        config_topic,
         offset_topic: topic("offset", number("offset.storage.partitions")),
         status_topic: topic("status", number("status.storage.partitions")),
         listeners,
+        access,
         advertised_host: settings
             .optional("rest.advertised.host.name")
             .map(str::to_owned),
@@ -259,12 +307,15 @@ fn valid(settings: &Settings, listeners: Vec<Listener>) -> WorkerConfig {
             transaction_bytes: settings.size("transaction.max.bytes"),
             transaction_time: settings.millis("transaction.max.ms"),
             transaction_timeout: settings.millis("transaction.timeout.ms"),
+            flush_interval: settings.millis("offset.flush.interval.ms"),
             backoff: settings.millis("errors.restart.backoff.ms"),
             backoff_max: settings.millis("errors.restart.backoff.max.ms"),
+            stuck_after: settings.millis("task.stuck.after.ms"),
             create_topics: settings.flag("topic.creation.enable"),
             topic_partitions: number("topic.creation.default.partitions"),
             topic_replication_factor: number("topic.creation.default.replication.factor"),
         },
+        converters: ConverterChoices::default().with(settings.raw()),
         topic_tracking: TopicTracking {
             enabled: settings.flag("topic.tracking.enable"),
             resettable: settings.flag("topic.tracking.allow.reset"),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use walbridge_connector_api::{ConfigDef, ConfigProblem, Connector, ConnectorError, Settings};
+use walbridge_connector_api::{
+    ConfigDef, ConfigProblem, Connector, ConnectorError, Form, Settings,
+};
 
 use super::framework;
 use crate::catalog::Catalog;
@@ -197,6 +199,15 @@ pub fn load(
                 && plain == value
             {
                 value.clone_from(raw);
+            }
+        }
+        if loaded.connector.form() == Form::Records {
+            // Converters and clients are the connector's, not the task's: they follow it.
+            let own = config
+                .iter()
+                .filter(|(key, _)| framework::is_own(loaded.connector.as_ref(), key));
+            for (key, value) in own {
+                task.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
         task.insert("task.class".into(), loaded.connector.class().into());

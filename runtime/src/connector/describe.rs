@@ -1,10 +1,11 @@
 //! A connector's keys and values as REST describes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Width};
 
+use super::aliases;
 use crate::plugins::{self, PluginKind};
 use crate::secrets::{has_placeholder, is_secret};
 
@@ -26,11 +27,7 @@ fn key_info(key: &ConfigKey, order: i32) -> Value {
         "type": key.kind.as_str(),
         "required": key.required && key.default.is_none(),
         "default_value": key.default,
-        "importance": match key.importance {
-            Importance::High => "HIGH",
-            Importance::Medium => "MEDIUM",
-            Importance::Low => "LOW",
-        },
+        "importance": importance(key.importance),
         "documentation": key.doc,
         "group": key.group,
         "width": match key.width {
@@ -42,6 +39,14 @@ fn key_info(key: &ConfigKey, order: i32) -> Value {
         "dependents": [],
         "order_in_group": order,
     })
+}
+
+pub(super) fn importance(importance: Importance) -> &'static str {
+    match importance {
+        Importance::High => "HIGH",
+        Importance::Medium => "MEDIUM",
+        Importance::Low => "LOW",
+    }
 }
 
 /// Describes every key with its value and its problems: the answer of validate.
@@ -71,24 +76,25 @@ pub fn config_infos(
             json!({ "definition": info, "value": value_info(key.name, value, &recommended, &errors(key.name)) })
         })
         .collect();
-    for (name, value) in config.iter().filter(|(name, _)| def.get(name).is_none()) {
-        let found = errors(name);
-        if !found.is_empty() {
-            let shown = if is_secret(Some(def), name) {
-                "[hidden]"
-            } else {
-                value
-            };
-            configs.push(json!({
-                "definition": null,
-                "value": value_info(name, Some(shown), &[], &found),
-            }));
-        }
+    let mut aliases = aliases::describe(config, problems);
+    configs.append(&mut aliases.configs);
+    let described = |name: &String| def.get(name).is_some() || aliases.names.contains(name);
+    // Whatever else is wrong, also a key that is missing: a count without its message helps nobody.
+    let wrong: BTreeSet<&String> = problems.iter().map(|problem| &problem.key).collect();
+    for name in wrong.into_iter().filter(|name| !described(name)) {
+        let hide = is_secret(Some(def), name);
+        let shown = config.get(name).map(String::as_str);
+        let shown = shown.map(|value| if hide { "[hidden]" } else { value });
+        configs.push(json!({
+            "definition": null,
+            "value": value_info(name, shown, &[], &errors(name)),
+        }));
     }
     let mut groups: Vec<&str> = Vec::new();
-    for key in &def.keys {
-        if !groups.contains(&key.group) {
-            groups.push(key.group);
+    let of_aliases = aliases.groups.iter().map(String::as_str);
+    for group in def.keys.iter().map(|key| key.group).chain(of_aliases) {
+        if !groups.contains(&group) {
+            groups.push(group);
         }
     }
     json!({
@@ -112,7 +118,12 @@ fn recommended(key: &ConfigKey) -> Vec<&'static str> {
         .collect()
 }
 
-fn value_info(name: &str, value: Option<&str>, recommended: &[&str], errors: &[&str]) -> Value {
+pub(super) fn value_info(
+    name: &str,
+    value: Option<&str>,
+    recommended: &[&str],
+    errors: &[&str],
+) -> Value {
     json!({
         "name": name,
         "value": value,

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigKey, ConfigProblem, Connector, ConnectorKind, Importance, Kind, Settings,
+    ConfigDef, ConfigKey, ConfigProblem, Connector, ConnectorKind, Form, Importance, Kind, Settings,
 };
+use walbridge_pipeline::ConverterChoices;
+use walbridge_pipeline::transforms::chain;
 
-/// Prefixes whose keys pass to Kafka clients or converters.
-const PREFIXES: [&str; 6] = [
+/// Prefixes whose keys pass to Kafka clients, converters, transforms and predicates.
+const PREFIXES: [&str; 8] = [
     "producer.override.",
     "consumer.override.",
     "admin.override.",
     "key.converter.",
     "value.converter.",
     "header.converter.",
+    "transforms.",
+    "predicates.",
 ];
 
 /// Returns all keys of a connector: the runtime's first, then its own.
@@ -34,14 +38,7 @@ pub fn definition(connector: &dyn Connector) -> ConfigDef {
 
 fn common() -> Vec<ConfigKey> {
     use Kind::{Boolean, Class, Int, List, Long, String as Text};
-    let converter = |name| {
-        ConfigKey::new(
-            name,
-            Class,
-            "Accepted for Kafka Connect's sake: events are Avro with the registry's header.",
-        )
-        .importance(Importance::Low)
-    };
+    let converter = |name, part| ConfigKey::new(name, Class, part).importance(Importance::Low);
     let error = |name, kind, default, doc| {
         ConfigKey::new(name, kind, doc)
             .default(default)
@@ -75,9 +72,21 @@ fn common() -> Vec<ConfigKey> {
         )
         .default("true")
         .importance(Importance::Low),
-        converter("key.converter"),
-        converter("value.converter"),
-        converter("header.converter"),
+        converter(
+            "key.converter",
+            "Converter of keys, in place of the worker's; its settings follow under key.converter. A \
+             connector that writes its bytes itself accepts Avro only.",
+        ),
+        converter(
+            "value.converter",
+            "Converter of values, in place of the worker's; its settings follow under value.converter. \
+             A connector that writes its bytes itself accepts Avro only.",
+        ),
+        converter(
+            "header.converter",
+            "Converter of header values, in place of the worker's; its settings follow under \
+             header.converter.",
+        ),
         ConfigKey::new(
             "config.action.reload",
             Text,
@@ -89,15 +98,19 @@ fn common() -> Vec<ConfigKey> {
         ConfigKey::new(
             "transforms",
             List,
-            "Aliases of transformations; none exist yet.",
+            "Aliases for the transformations to be applied to records, in order.",
         )
         .default("")
         .group("Transforms")
         .importance(Importance::Low),
-        ConfigKey::new("predicates", List, "Aliases of predicates; none exist yet.")
-            .default("")
-            .group("Predicates")
-            .importance(Importance::Low),
+        ConfigKey::new(
+            "predicates",
+            List,
+            "Aliases for the predicates used by transformations.",
+        )
+        .default("")
+        .group("Predicates")
+        .importance(Importance::Low),
         error(
             "errors.retry.timeout",
             Long,
@@ -200,14 +213,16 @@ fn sink() -> Vec<ConfigKey> {
 pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<ConfigProblem> {
     let mut found = Vec::new();
     let mut refuse = |key: &str, message: &str| found.push(ConfigProblem::new(key, message));
-    for key in ["transforms", "predicates", "topic.creation.groups"] {
-        if settings
-            .optional(key)
-            .is_some_and(|value| value != "default")
-        {
-            refuse(key, &format!("{key} is not available in this version"));
-        }
+    if settings
+        .optional("topic.creation.groups")
+        .is_some_and(|value| value != "default")
+    {
+        refuse(
+            "topic.creation.groups",
+            "topic.creation.groups is not available in this version",
+        );
     }
+    transforms(connector.form(), settings, &mut refuse);
     if settings
         .text("errors.tolerance")
         .eq_ignore_ascii_case("all")
@@ -217,16 +232,7 @@ pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<Co
             "errors.tolerance=all would lose records; only none is available",
         );
     }
-    for key in ["key.converter", "value.converter"] {
-        let avro =
-            |value: &str| value.rsplit('.').next() == Some("AvroConverter") || value == "avro";
-        if settings.optional(key).is_some_and(|value| !avro(value)) {
-            refuse(
-                key,
-                "only io.confluent.connect.avro.AvroConverter is available in this version",
-            );
-        }
-    }
+    converters(connector.form(), settings, &mut refuse);
     if connector.kind() == ConnectorKind::Sink {
         match (
             settings.optional("topics"),
@@ -262,4 +268,54 @@ pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<Co
 /// Returns the client settings that a connector lays over the worker's, by Java name.
 pub(crate) fn overrides(settings: &Settings, role: &str) -> BTreeMap<String, String> {
     settings.under(&format!("{role}.override."))
+}
+
+/// Checks transforms and predicates, which only records pass through.
+fn transforms(form: Form, settings: &Settings, refuse: &mut dyn FnMut(&str, &str)) {
+    if form == Form::Records {
+        for problem in chain::build(settings.raw()).err().unwrap_or_default() {
+            refuse(&problem.key, &problem.message);
+        }
+        return;
+    }
+    for key in ["transforms", "predicates"] {
+        if settings.optional(key).is_some() {
+            refuse(
+                key,
+                &format!(
+                    "{key} is not available for this connector: it moves keys and values as bytes and \
+                     never takes them apart, and transforms need their fields. Transform the records \
+                     where they are read, or give it topics whose records need no transforms"
+                ),
+            );
+        }
+    }
+}
+
+/// Checks the converters: real ones for records, only the name of Avro's where bytes are moved as they
+/// are.
+fn converters(form: Form, settings: &Settings, refuse: &mut dyn FnMut(&str, &str)) {
+    if form == Form::Records {
+        for problem in ConverterChoices::problems(settings.raw()) {
+            refuse(&problem.key, &problem.message);
+        }
+        return;
+    }
+    for key in ["key.converter", "value.converter"] {
+        let avro =
+            |value: &str| value.rsplit('.').next() == Some("AvroConverter") || value == "avro";
+        if settings.optional(key).is_some_and(|value| !avro(value)) {
+            refuse(
+                key,
+                "only io.confluent.connect.avro.AvroConverter is available for this connector",
+            );
+        }
+    }
+}
+
+/// Returns whether a key is the runtime's, so that a connector's tasks need it whatever they are given.
+pub(super) fn is_own(connector: &dyn Connector, key: &str) -> bool {
+    let all = definition(connector);
+    let of_runtime = all.get(key).is_some() && connector.config().get(key).is_none();
+    of_runtime || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }

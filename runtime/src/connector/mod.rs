@@ -1,5 +1,6 @@
 //! A connector's configuration: what it may hold, whether it is right, and how REST describes it.
 
+mod aliases;
 mod check;
 mod describe;
 mod framework;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::Sender;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
-use walbridge_connector_api::OffsetEntry;
+use walbridge_connector_api::{SourceOffset, SourcePartition};
 
 use super::Event;
 use crate::state::TargetState;
@@ -28,22 +29,22 @@ impl Refusal {
     }
 }
 
-/// Where an answer goes.
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
+/// What becomes of an order; the flag says whether a connector was created.
+pub(crate) type Outcome = Result<bool, Refusal>;
 
 /// How a source's offsets are to change.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum OffsetChange {
     /// These partitions get these offsets; `None` forgets one.
-    Alter(Vec<OffsetEntry>),
+    Alter(Vec<(SourcePartition, Option<SourceOffset>)>),
     /// All partitions are forgotten.
     Reset,
 }
 
-/// One request.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Create a connector, or give one a new configuration; answers whether it was created.
+/// One thing that the group's leader does when somebody asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Create a connector, or give one a new configuration.
     Put {
         /// The connector's name.
         name: String,
@@ -53,13 +54,11 @@ pub(crate) enum Command {
         initial: Option<TargetState>,
         /// Whether it must not exist yet.
         create: bool,
-        /// Where the answer goes.
-        reply: Reply<bool>,
     },
     /// Delete a connector.
-    Delete(String, Reply<()>),
+    Delete(String),
     /// Run, pause or stop a connector.
-    Target(String, TargetState, Reply<()>),
+    Target(String, TargetState),
     /// Restart a connector and those of its tasks.
     Restart {
         /// The connector's name.
@@ -68,13 +67,22 @@ pub(crate) enum Command {
         tasks: bool,
         /// Whether only what has failed restarts.
         only_failed: bool,
-        /// Where the answer goes.
-        reply: Reply<()>,
     },
     /// Restart one task.
-    RestartTask(String, u32, Reply<()>),
+    RestartTask(String, u32),
     /// Change a source's offsets.
-    Offsets(String, OffsetChange, Reply<()>),
+    Offsets(String, OffsetChange),
+    /// Let all workers of the group log at this level.
+    LogLevel(String, String),
+}
+
+/// One order and who waits for what becomes of it.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// What to do.
+    pub(crate) order: Order,
+    /// Where the outcome goes.
+    pub(crate) reply: oneshot::Sender<Outcome>,
 }
 
 /// Sends requests to the worker's loop and waits for the answers.
@@ -87,15 +95,12 @@ impl Herder {
         Self(events)
     }
 
-    /// Sends what `command` makes of a reply channel and waits for the answer.
-    pub(crate) async fn ask<T>(
-        &self,
-        command: impl FnOnce(Reply<T>) -> Command,
-    ) -> Result<T, Refusal> {
+    /// Has an order carried out, here or wherever the leader is, and waits for the outcome.
+    pub(crate) async fn ask(&self, order: Order) -> Outcome {
         let gone = || Refusal::new(503, "The worker is shutting down");
         let (reply, answer) = oneshot::channel();
         self.0
-            .send(Event::Command(command(reply)))
+            .send(Event::Command(Command { order, reply }))
             .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }

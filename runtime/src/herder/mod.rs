@@ -1,28 +1,38 @@
 //! The worker's one loop: what is asked for, what is so, and how the one becomes the other.
 //!
-//! Every change travels through the config topic: a request is written there, read back, and only then
-//! acted on. So any worker of a group may take a request, and a worker that starts with an empty disk
-//! does what the topic says. All decisions are made on one thread, one after another.
+//! Every change travels through the config topic: the leader of the group writes it there, every worker
+//! reads it, and only then it is acted on. Any worker may take a request; one that does not lead passes
+//! it on through the group's topic. All decisions of a worker are made on one thread, one after another.
 
 mod command;
+mod leader;
 mod offsets;
+mod order;
 mod reconcile;
+mod request;
 mod status;
-mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-pub(crate) use command::{Command, Herder, OffsetChange, Refusal};
+pub(crate) use command::{Command, Herder, OffsetChange, Order, Outcome, Refusal};
 
-use crate::state::{ConnectorEntry, RunState};
-use crate::task::{TaskEvent, TaskHandle, TaskSpec};
+use crate::group::{Progress, Request, State};
+use crate::state::{Answer, ConnectorEntry, RunState};
+use crate::stores::Restart;
+use crate::task::{TaskEvent, TaskHandle, TaskSpec, now_ms};
 use crate::worker::Shared;
 
 /// How often the loop looks after what waits for time to pass.
 const TICK: Duration = Duration::from_millis(250);
+
+/// How often the group hears what the tasks of this worker say of themselves.
+const TELL: Duration = Duration::from_secs(3);
+
+/// How often the leader looks for workers to forget.
+const FORGET: Duration = Duration::from_secs(60);
 
 /// What the loop is told.
 #[derive(Debug)]
@@ -31,6 +41,12 @@ pub(crate) enum Event {
     Command(Command),
     /// The config topic has something new about a connector.
     Config(String),
+    /// Tasks are to restart.
+    Restart(Restart),
+    /// The leader has answered a worker.
+    Answer(String, Answer),
+    /// The group has changed.
+    Group,
     /// A topic that the worker cannot do without cannot be read any more.
     Broken(String),
     /// A task's thread reports.
@@ -73,16 +89,33 @@ pub(crate) struct Loop {
     events: Sender<Event>,
     inbox: Receiver<Event>,
     slots: BTreeMap<(String, u32), Slot>,
-    /// The configuration that each connector's tasks were made from.
-    generated: BTreeMap<String, BTreeMap<String, String>>,
     /// Restarts asked for, per task.
     restarts: BTreeMap<(String, u32), u64>,
-    /// Connectors whose tasks could not be made, and when to try again.
-    retry_at: BTreeMap<String, Instant>,
-    /// Requests that wait for tasks to end, with the time until which they may.
-    deferred: Vec<(Instant, Command)>,
     incarnation: u64,
-    generation: u64,
+    /// Whether all tasks were ended because this worker has not heard of itself for too long.
+    resting: bool,
+    /// What was told of the tasks here last, and when.
+    told: (Instant, Progress),
+    /// When the leader last looked for workers to forget.
+    forgot: Instant,
+    /// What this worker has as the group's leader.
+    leading: Option<leader::Leading>,
+    /// When to try again to lead.
+    lead_at: Instant,
+    /// As leader: the configuration that each connector's tasks were made from.
+    generated: BTreeMap<String, BTreeMap<String, String>>,
+    /// As leader: connectors whose tasks could not be made, and when to try again.
+    retry_at: BTreeMap<String, Instant>,
+    /// As leader: requests of others that are being carried out or have been.
+    taken: BTreeSet<(String, u64)>,
+    /// As leader: the request that the next records written carry out.
+    carrying: Option<Request>,
+    /// As leader: orders that wait for tasks to end.
+    deferred: Vec<request::Deferred>,
+    /// How often this worker has asked the leader for something.
+    asked: u64,
+    /// Those who wait for the leader's answers.
+    asking: BTreeMap<u64, request::Asking>,
 }
 
 impl Loop {
@@ -92,28 +125,28 @@ impl Loop {
             events,
             inbox,
             slots: BTreeMap::new(),
-            generated: BTreeMap::new(),
             restarts: BTreeMap::new(),
-            retry_at: BTreeMap::new(),
-            deferred: Vec::new(),
             incarnation: 0,
-            generation: 1,
+            resting: false,
+            told: (Instant::now(), Progress::default()),
+            forgot: Instant::now(),
+            leading: None,
+            lead_at: Instant::now(),
+            generated: BTreeMap::new(),
+            retry_at: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            carrying: None,
+            deferred: Vec::new(),
+            asked: 0,
+            asking: BTreeMap::new(),
         }
     }
 
-    /// Brings everything to what the topics say, then does what it is told until it is told to stop.
+    /// Does what it is told, by the topics and by people, until it is told to stop.
     ///
     /// # Errors
     /// Why it cannot go on.
     pub(crate) fn run(&mut self) -> Result<(), String> {
-        let known: Vec<String> = {
-            let configs = self.shared.configs();
-            configs.iter().map(|(name, _)| name.to_owned()).collect()
-        };
-        self.forget_unknown(&known);
-        for name in &known {
-            self.reconcile(name);
-        }
         let ended = loop {
             match self.inbox.recv_timeout(TICK) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break Ok(()),
@@ -129,8 +162,14 @@ impl Loop {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Command(command) => self.command(command, None),
-            Event::Config(name) => self.reconcile(&name),
+            Event::Command(command) => self.command(command),
+            Event::Config(name) => {
+                self.settle(&name);
+                self.reconcile(&name);
+            }
+            Event::Restart(restart) => self.restart_here(&restart),
+            Event::Answer(worker, answer) => self.answered(&worker, answer),
+            Event::Group => self.group_changed(),
             Event::Task {
                 connector,
                 task,
@@ -190,25 +229,150 @@ impl Loop {
         }
     }
 
+    /// Does what another leader, another assignment or an eviction calls for.
+    fn group_changed(&mut self) {
+        if self.shared.member.state() == State::In {
+            let tasks = self.shared.member.tasks();
+            let mut names: BTreeSet<String> = tasks.into_iter().map(|task| task.0).collect();
+            names.extend(self.slots.keys().map(|key| key.0.clone()));
+            for name in names {
+                self.reconcile(&name);
+            }
+        }
+    }
+
     fn look_after(&mut self) {
-        let now = Instant::now();
-        let due: Vec<_> = self
-            .retry_at
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(n, _)| n.clone())
-            .collect();
-        for name in due {
-            self.retry_at.remove(&name);
-            self.reconcile(&name);
+        match self.shared.member.state() {
+            State::In => self.rest(),
+            state => self.begin_anew(state),
         }
-        for (until, command) in std::mem::take(&mut self.deferred) {
-            self.command(command, Some(until));
+        self.see_leader();
+        if self.leading.is_some() {
+            let now = Instant::now();
+            let due: Vec<_> = self
+                .retry_at
+                .iter()
+                .filter(|(_, at)| **at <= now)
+                .map(|(n, _)| n.clone())
+                .collect();
+            for name in due {
+                self.retry_at.remove(&name);
+                self.settle(&name);
+            }
+            self.serve_requests();
+            self.assign();
+            self.forget_gone();
         }
+        self.shared.live().values().for_each(|live| live.look());
+        self.tell();
+        self.look_after_deferred();
+        self.look_after_asked();
+        self.acknowledge();
+    }
+
+    /// Lets the other workers know what the tasks here say of themselves, so that any worker can answer.
+    fn tell(&mut self) {
+        if self.told.0.elapsed() < TELL || !self.shared.lease.is_held() {
+            return;
+        }
+        let mut progress = Progress::default();
+        for (task, live) in self.shared.live().iter() {
+            progress.tasks.push((task.clone(), live.details()));
+            let applied: Vec<_> = live
+                .applied()
+                .into_iter()
+                .map(|(at, offset)| (at.topic.to_string(), at.partition, offset))
+                .collect();
+            if !applied.is_empty() {
+                progress.applied.push((task.clone(), applied));
+            }
+        }
+        self.told.0 = Instant::now();
+        if self.told.1 != progress {
+            self.told.1 = progress.clone();
+            progress.at_ms = now_ms();
+            self.shared.member.tell(progress);
+        }
+    }
+
+    /// Takes workers that have been gone for long out of the topic, as the leader.
+    fn forget_gone(&mut self) {
+        if self.forgot.elapsed() < FORGET {
+            return;
+        }
+        self.forgot = Instant::now();
+        let gone = self.shared.member.forget();
+        if let Err(error) = self.shared.stores.write_group(&gone) {
+            tracing::warn!(error = %error.trace(), "workers that are gone stay in the topic for now");
+        }
+    }
+
+    /// Says how far this worker has ended what was taken away from it.
+    fn acknowledge(&self) {
+        let member = &self.shared.member;
+        let generation = member.generation();
+        let tasks = member.tasks();
+        let surplus =
+            |(key, slot): (&(String, u32), &Slot)| slot.handle.is_some() && !tasks.contains(key);
+        // The assignment may be newer than the tasks looked at; then the next look is for it.
+        if !self.slots.iter().any(surplus) && member.generation() == generation {
+            member.ack(generation);
+        }
+    }
+
+    /// Ends all tasks if the others must have taken this worker for dead by now, so that nothing here
+    /// stands in the way of those that run them; begins again when it turns out that nobody did.
+    fn rest(&mut self) {
+        let lease = &self.shared.lease;
+        let session = self.shared.config.session;
+        if !self.resting && !self.slots.is_empty() && lease.out_for() >= session / 4 {
+            self.resting = true;
+            tracing::warn!(
+                "this worker has not reached its group through Kafka for session.timeout.ms: it ends its \
+                 tasks, which may run elsewhere by now"
+            );
+            let names: BTreeSet<String> = self.slots.keys().map(|key| key.0.clone()).collect();
+            for name in &names {
+                self.stop_slots(name, 0);
+            }
+        } else if self.resting && lease.is_held() {
+            self.resting = false;
+            tracing::info!("this worker has its group back");
+            self.group_changed();
+        }
+    }
+
+    /// Ends everything and comes back to the group, which has taken this worker for dead or for another.
+    fn begin_anew(&mut self, state: State) {
+        self.leading = None;
+        let names: BTreeSet<String> = self.slots.keys().map(|key| key.0.clone()).collect();
+        for name in &names {
+            self.stop_slots(name, 0);
+        }
+        if self.slots.values().any(|slot| slot.handle.is_some()) {
+            return;
+        }
+        let worker = self.shared.worker_id();
+        match state {
+            State::Superseded => tracing::error!(
+                worker,
+                "another worker of the group has the same address; give each its own \
+                 rest.advertised.host.name or rest.advertised.port"
+            ),
+            _ => tracing::warn!(
+                worker,
+                "this worker was not heard of for session.timeout.ms: the group has given its tasks \
+                 away, and it begins anew"
+            ),
+        }
+        self.taken.clear();
+        self.resting = false;
+        self.shared.member.rejoin();
     }
 
     /// Ends all tasks within the time allowed and says so in the status topic.
     fn shut_down(&mut self) {
+        self.leading = None;
         let limit = Instant::now() + self.shared.config.limits.shutdown;
         for slot in self.slots.values() {
             if let Some(handle) = &slot.handle {
@@ -248,12 +412,5 @@ impl Loop {
 
     fn entry(&self, name: &str) -> Option<ConnectorEntry> {
         self.shared.configs().get(name).cloned()
-    }
-
-    /// Returns whether a task of this connector still has a thread.
-    fn has_threads(&self, name: &str) -> bool {
-        self.slots
-            .iter()
-            .any(|((owner, _), slot)| owner == name && slot.handle.is_some())
     }
 }

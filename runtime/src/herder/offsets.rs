@@ -2,11 +2,13 @@
 
 use walbridge_connector_api::{ConnectorKind, OffsetEntry};
 
-use super::{Loop, OffsetChange, Refusal};
+use crate::connector::load_task;
+
+use super::{Loop, OffsetChange, Outcome, Refusal};
 
 impl Loop {
     /// Writes new offsets, or forgets old ones, for a connector that is stopped.
-    pub(super) fn change_offsets(&self, name: &str, change: OffsetChange) -> Result<(), Refusal> {
+    pub(super) fn change_offsets(&self, name: &str, change: &OffsetChange) -> Outcome {
         self.known(name, || format!("Connector {name} not found"))?;
         if !self.is_stopped(name) {
             return Err(Refusal::new(
@@ -18,7 +20,7 @@ impl Loop {
                 ),
             ));
         }
-        if self.has_threads(name) {
+        if !self.shared.member.is_free(name) {
             return Err(Refusal::new(
                 409,
                 "Cannot complete request because of a conflicting operation (e.g. worker rebalance): \
@@ -36,8 +38,16 @@ impl Loop {
                  the consumer group's offsets have no effect on it",
             ));
         }
-        let entries = match change {
-            OffsetChange::Alter(entries) => entries,
+        let entries: Vec<OffsetEntry> = match change {
+            OffsetChange::Alter(entries) => {
+                let entry = |(partition, offset): &(_, _)| OffsetEntry {
+                    partition: Clone::clone(partition),
+                    offset: Clone::clone(offset),
+                };
+                let entries: Vec<_> = entries.iter().map(entry).collect();
+                self.check_offsets(name, &entries)?;
+                entries
+            }
             OffsetChange::Reset => {
                 let all = self.shared.offsets_of(name);
                 all.into_iter()
@@ -48,6 +58,19 @@ impl Loop {
         self.shared
             .stores
             .write_offsets(name, &entries)
-            .map_err(|error| Refusal::new(500, format!("Could not write the offsets: {error}")))
+            .map_err(|error| Refusal::new(500, format!("Could not write the offsets: {error}")))?;
+        Ok(false)
+    }
+
+    /// Asks the connector whether it could start from these offsets.
+    fn check_offsets(&self, name: &str, entries: &[OffsetEntry]) -> Result<(), Refusal> {
+        let Some(entry) = self.entry(name) else {
+            return Ok(());
+        };
+        let shared = &self.shared;
+        let loaded = load_task(&shared.catalog, &shared.resolver, &entry.config)
+            .map_err(|error| Refusal::new(400, error.to_string()))?;
+        let checked = loaded.connector.check_offsets(&loaded.settings, entries);
+        checked.map_err(|message| Refusal::new(400, message))
     }
 }

@@ -1,75 +1,41 @@
-//! Makes a connector's tasks what the config topic says they are to be.
+//! Makes a connector's tasks on this worker what the topics say they are to be.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use walbridge_connector_api::{ConnectorKind, Disposition, Result};
+use walbridge_connector_api::ConnectorKind;
 
 use super::{Loop, Slot};
-use crate::connector;
-use crate::state::{ConfigRecord, ConnectorEntry, RunState, TargetState};
+use crate::group::State;
+use crate::state::{RunState, TargetState};
+use crate::stores::Restart;
 use crate::task::{self, LiveTask, TaskSpec};
 
-/// When to try again if a connector's tasks could not be made because something was out of reach.
-const RETRY: Duration = Duration::from_secs(5);
-
 impl Loop {
-    /// Brings one connector to what the config topic says; safe to call at any time.
+    /// Brings this worker's tasks of one connector to what the topics say; safe to call at any time.
     pub(super) fn reconcile(&mut self, name: &str) {
-        let Some(entry) = self.entry(name) else {
-            self.gone(name);
+        if self.resting || self.shared.member.state() != State::In {
             return;
+        }
+        let entry = self.entry(name).unwrap_or_default();
+        let configs = entry.tasks.unwrap_or_default();
+        let mine: Vec<u32> = {
+            let tasks = self.shared.member.tasks();
+            let own = tasks.into_iter().filter(|task| task.0 == name);
+            own.map(|task| task.1)
+                .filter(|number| (*number as usize) < configs.len())
+                .collect()
         };
-        let entry = match self.make_tasks(name, entry) {
-            Ok(entry) => entry,
-            Err(error) => {
-                tracing::error!(connector = name, error = %error.trace(), "connector failed");
-                if error.disposition() != Disposition::Stop {
-                    self.retry_at
-                        .insert(name.to_owned(), Instant::now() + RETRY);
-                }
-                self.set_connector(name, RunState::Failed, Some(error.trace()));
-                self.stop_slots(name, 0);
-                return;
-            }
-        };
-        let state = match entry.target {
-            TargetState::Started => RunState::Running,
-            TargetState::Paused => RunState::Paused,
-            TargetState::Stopped => RunState::Stopped,
-        };
-        self.set_connector(name, state, None);
-        let tasks = entry.tasks.unwrap_or_default();
-        self.forget_tasks_from(name, tasks.len());
-        if entry.target == TargetState::Started {
-            self.stop_slots(name, tasks.len());
-            for (number, config) in tasks.into_iter().enumerate() {
-                self.want(name, u32::try_from(number).unwrap_or(u32::MAX), config);
-            }
-        } else {
-            self.stop_slots(name, 0);
-            for number in 0..tasks.len() {
-                self.set_task(name, u32::try_from(number).unwrap_or(u32::MAX), state, None);
+        let runs = entry.target == TargetState::Started;
+        self.stop_others(name, if runs { &mine } else { &[] });
+        for number in mine {
+            let config = configs[number as usize].clone();
+            match entry.target {
+                TargetState::Started => self.want(name, number, config),
+                TargetState::Paused => self.set_task(name, number, RunState::Paused, None),
+                TargetState::Stopped => {}
             }
         }
-    }
-
-    /// Makes the connector's task configurations anew if its configuration has changed.
-    fn make_tasks(&mut self, name: &str, entry: ConnectorEntry) -> Result<ConnectorEntry> {
-        let made = self.generated.get(name) == Some(&entry.config) && entry.tasks.is_some();
-        if entry.target != TargetState::Started || made {
-            return Ok(entry);
-        }
-        let shared = Arc::clone(&self.shared);
-        let (_, tasks) = connector::load(&shared.catalog, &shared.resolver, &entry.config)?;
-        if entry.tasks.as_ref() != Some(&tasks) {
-            shared
-                .stores
-                .write_configs(&ConfigRecord::tasks(name, &tasks))?;
-        }
-        self.generated.insert(name.to_owned(), entry.config.clone());
-        Ok(self.entry(name).unwrap_or(entry))
     }
 
     /// Starts a task, or lets it go on, or ends it so that it can start anew.
@@ -107,7 +73,8 @@ impl Loop {
             .catalog
             .find(class)
             .map_or(ConnectorKind::Source, |c| c.kind());
-        let live = Arc::new(LiveTask::new(&spec.connector, spec.task, kind));
+        let stuck_after = self.shared.config.limits.stuck_after;
+        let live = Arc::new(LiveTask::new(&spec.connector, spec.task, kind, stuck_after));
         let report = task::reporter(
             self.events.clone(),
             &spec.connector,
@@ -140,10 +107,16 @@ impl Loop {
     }
 
     /// Ends the connector's tasks from this number on.
-    pub(super) fn stop_slots(&mut self, name: &str, from: usize) {
+    pub(super) fn stop_slots(&mut self, name: &str, from: u32) {
+        let keep: Vec<u32> = (0..from).collect();
+        self.stop_others(name, &keep);
+    }
+
+    /// Ends the connector's tasks but these.
+    fn stop_others(&mut self, name: &str, keep: &[u32]) {
         let mut idle = Vec::new();
         for (key, slot) in &self.slots {
-            if key.0 != name || (key.1 as usize) < from {
+            if key.0 != name || keep.contains(&key.1) {
                 continue;
             }
             match &slot.handle {
@@ -157,11 +130,27 @@ impl Loop {
         }
     }
 
-    /// Takes away what was there of a connector that was deleted.
-    fn gone(&mut self, name: &str) {
-        self.generated.remove(name);
-        self.retry_at.remove(name);
-        self.stop_slots(name, 0);
-        self.forget_status(name);
+    /// Restarts those of the tasks asked for that are here.
+    pub(super) fn restart_here(&mut self, restart: &Restart) {
+        let name = &restart.connector;
+        if self.leading.is_some() && restart.task.is_none() {
+            // The connector itself is only the making of its tasks.
+            self.generated.remove(name);
+            self.settle(name);
+        }
+        let chosen = |(key, slot): &(&(String, u32), &Slot)| {
+            let wanted = match restart.task {
+                Some(task) => key.1 == task,
+                None => restart.tasks,
+            };
+            key.0 == *name && wanted && (slot.failed || !restart.only_failed)
+        };
+        let all = self.slots.iter().filter(chosen);
+        let all: Vec<(String, u32)> = all.map(|(key, _)| key.clone()).collect();
+        for key in all {
+            self.set_task(name, key.1, RunState::Restarting, None);
+            *self.restarts.entry(key).or_default() += 1;
+        }
+        self.reconcile(name);
     }
 }

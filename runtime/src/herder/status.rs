@@ -20,8 +20,15 @@ impl Loop {
             state,
             trace,
             worker: self.shared.worker_id().to_owned(),
-            generation: self.generation,
+            generation: self.shared.member.generation(),
             version,
+        }
+    }
+
+    /// Writes a status to the topic soon, unless others may have taken over what it is about.
+    fn publish(&self, key: String, value: Option<Vec<u8>>) {
+        if self.shared.lease.is_held() {
+            self.shared.stores.write_status(key, value);
         }
     }
 
@@ -32,9 +39,7 @@ impl Loop {
         if statuses.connector(name) == Some(&status) {
             return;
         }
-        self.shared
-            .stores
-            .write_status(Statuses::connector_key(name), Some(status.bytes()));
+        self.publish(Statuses::connector_key(name), Some(status.bytes()));
         statuses.set_connector(name, Some(status));
     }
 
@@ -45,9 +50,7 @@ impl Loop {
         if statuses.task(name, task) == Some(&status) {
             return;
         }
-        self.shared
-            .stores
-            .write_status(Statuses::task_key(name, task), Some(status.bytes()));
+        self.publish(Statuses::task_key(name, task), Some(status.bytes()));
         statuses.set_task(name, task, Some(status));
     }
 
@@ -61,9 +64,7 @@ impl Loop {
             .collect();
         for task in gone {
             statuses.set_task(name, task, None);
-            self.shared
-                .stores
-                .write_status(Statuses::task_key(name, task), None);
+            self.publish(Statuses::task_key(name, task), None);
         }
     }
 
@@ -73,9 +74,7 @@ impl Loop {
         let mut statuses = self.shared.statuses_mut();
         if statuses.connector(name).is_some() {
             statuses.set_connector(name, None);
-            self.shared
-                .stores
-                .write_status(Statuses::connector_key(name), None);
+            self.publish(Statuses::connector_key(name), None);
         }
     }
 

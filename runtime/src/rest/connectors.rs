@@ -1,19 +1,20 @@
 //! Connectors: list, create, read, configure, delete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::{HOST, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 
+use super::at::At;
 use super::error::{Answer, ApiError};
+use super::guard::Changed;
 use super::{Api, body, query, status};
 use crate::connector;
-use crate::herder::Command;
+use crate::herder::Order;
 use crate::secrets::{masked, restore};
 use crate::state::TargetState;
 use walbridge_connector_api::ConfigDef;
@@ -47,13 +48,13 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> A
 }
 
 /// `POST /connectors`
-pub(super) async fn create(State(api): State<Api>, headers: HeaderMap, body: Bytes) -> Answer {
+pub(super) async fn create(State(api): State<Api>, at: At, body: Bytes) -> Answer {
     let body::Create {
         name,
         config,
         initial,
     } = body::create(&body)?;
-    put(&api, &headers, name, config, initial, true).await
+    put(&api, &at, name, config, initial, true).await
 }
 
 /// `GET /connectors/{connector}`
@@ -74,19 +75,19 @@ pub(super) async fn config(State(api): State<Api>, Path(name): Path<String>) -> 
 pub(super) async fn put_config(
     State(api): State<Api>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    at: At,
     body: Bytes,
 ) -> Answer {
     let mut config = body::config(&body::object(&body)?)?;
     body::named(&name, &mut config)?;
-    put(&api, &headers, name, config, None, false).await
+    put(&api, &at, name, config, None, false).await
 }
 
 /// `PATCH /connectors/{connector}/config`
 pub(super) async fn patch_config(
     State(api): State<Api>,
     Path(name): Path<String>,
-    headers: HeaderMap,
+    at: At,
     body: Bytes,
 ) -> Answer {
     let mut patch = body::object(&body)?;
@@ -111,13 +112,12 @@ pub(super) async fn patch_config(
     });
     config.extend(body::config(&patch)?);
     body::named(&name, &mut config)?;
-    put(&api, &headers, name, config, None, false).await
+    put(&api, &at, name, config, None, false).await
 }
 
 /// `DELETE /connectors/{connector}`
 pub(super) async fn delete(State(api): State<Api>, Path(name): Path<String>) -> Answer {
-    let gone = name.clone();
-    api.herder.ask(|reply| Command::Delete(gone, reply)).await?;
+    api.herder.ask(Order::Delete(name.clone())).await?;
     api.shared.forget_topics(&name);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -158,47 +158,62 @@ fn task_configs(api: &Api, name: &str) -> Result<Vec<BTreeMap<String, String>>, 
 
 async fn put(
     api: &Api,
-    headers: &HeaderMap,
+    at: &At,
     name: String,
     config: BTreeMap<String, String>,
     initial: Option<TargetState>,
     create: bool,
 ) -> Answer {
-    let config = {
+    let (config, changed) = {
         let configs = api.shared.configs();
         let stored = configs
             .get(&name)
             .filter(|_| !create)
             .map(|entry| &entry.config);
-        restore(definition(api, &config).as_ref(), config, stored)
+        let config = restore(definition(api, &config).as_ref(), config, stored);
+        let changed = changed(&name, stored, &config);
+        (config, changed)
     };
     connector::check(&api.shared.catalog, &api.shared.resolver, &config)?.accept()?;
     let put = name.clone();
     let created = api
         .herder
-        .ask(|reply| Command::Put {
+        .ask(Order::Put {
             name: put,
             config,
             initial,
             create,
-            reply,
         })
         .await?;
     let info = info(api, &name).ok_or_else(|| missing(&name))?;
-    Ok(if created {
-        (StatusCode::CREATED, location(headers, &name), Json(info)).into_response()
+    let mut answer = if created {
+        (StatusCode::CREATED, at.location(&name), Json(info)).into_response()
     } else {
         Json(info).into_response()
-    })
+    };
+    answer.extensions_mut().insert(changed);
+    Ok(answer)
 }
 
-fn location(headers: &HeaderMap, name: &str) -> HeaderMap {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    let path = format!("/connectors/{}", encoded.replace('+', "%20"));
-    let whole = host.map_or_else(|| path.clone(), |host| format!("http://{host}{path}"));
-    let value = HeaderValue::from_str(&whole).ok();
-    value.map(|value| (LOCATION, value)).into_iter().collect()
+/// Says for the log what a write does: the connector, and the keys whose values differ.
+fn changed(
+    name: &str,
+    stored: Option<&BTreeMap<String, String>>,
+    config: &BTreeMap<String, String>,
+) -> Changed {
+    let Some(stored) = stored else {
+        return Changed(format!("created {name}"));
+    };
+    let keys: BTreeSet<&String> = stored.keys().chain(config.keys()).collect();
+    let keys: Vec<&str> = keys
+        .into_iter()
+        .filter(|key| stored.get(*key) != config.get(*key))
+        .map(String::as_str)
+        .collect();
+    Changed(match &keys[..] {
+        [] => format!("nothing of {name}"),
+        keys => format!("{} of {name}", keys.join(", ")),
+    })
 }
 
 fn missing(name: &str) -> ApiError {

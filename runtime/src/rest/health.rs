@@ -1,14 +1,15 @@
 //! The worker itself: who it is, how it is, what it counts.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::Api;
 use super::error::{Answer, ApiError};
+use super::guard::Trusted;
 use crate::state::RunState;
 use crate::worker::Startup;
 use crate::{CONNECT_VERSION, VERSION, metrics};
@@ -24,7 +25,10 @@ pub(super) async fn root(State(api): State<Api>) -> Answer {
 }
 
 /// `GET /health`
-pub(super) async fn health(State(api): State<Api>) -> Answer {
+pub(super) async fn health(
+    State(api): State<Api>,
+    Extension(trusted): Extension<Trusted>,
+) -> Answer {
     let startup = api.shared.startup().clone();
     let answer = match startup {
         Startup::Starting(stage) => {
@@ -36,12 +40,14 @@ pub(super) async fn health(State(api): State<Api>) -> Answer {
         }
         Startup::Ready => {
             let message = "Worker has completed startup and is ready to handle requests.";
-            let body = json!({
-                "status": "healthy",
-                "message": message,
-                "failed": failed(&api),
-                "waiting": waiting(&api),
-            });
+            let mut body = json!({ "status": "healthy", "message": message });
+            if trusted.0 {
+                let (waiting, stuck) = held_up(&api);
+                body["group"] = api.shared.member.describe();
+                body["failed"] = json!(failed(&api));
+                body["waiting"] = json!(waiting);
+                body["stuck"] = json!(stuck);
+            }
             (StatusCode::OK, body)
         }
     };
@@ -76,19 +82,35 @@ fn failed(api: &Api) -> Vec<Value> {
     all
 }
 
-fn waiting(api: &Api) -> Vec<Value> {
-    let live = api.shared.live();
-    live.values()
-        .filter_map(|task| {
-            let waiting = task.waiting()?;
-            Some(json!({
-                "connector": task.connector,
-                "task": task.task,
-                "error": waiting.trace.lines().next().unwrap_or_default(),
-                "next_retry_ms": waiting.next_retry_ms,
-            }))
-        })
-        .collect()
+/// Returns the tasks that wait for something out of reach, and those that stand still without a word.
+fn held_up(api: &Api) -> (Vec<Value>, Vec<Value>) {
+    let names = api.shared.statuses().names();
+    let (mut waiting, mut stuck) = (Vec::new(), Vec::new());
+    for name in names {
+        let status = super::status::of(api, &name).unwrap_or_default();
+        let tasks = status["tasks"].as_array();
+        for task in tasks.into_iter().flatten() {
+            let (details, trace) = (&task["details"], task["trace"].as_str());
+            if details["phase"] == "waiting" {
+                waiting.push(json!({
+                    "connector": name,
+                    "task": task["id"],
+                    "error": trace.and_then(|trace| trace.lines().next()).unwrap_or_default(),
+                    "next_retry_ms": details["next_retry_ms"],
+                }));
+            }
+            if details["stuck_since_ms"].is_u64() {
+                stuck.push(json!({
+                    "connector": name,
+                    "task": task["id"],
+                    "error": "the task has work and does not move; its status and its worker's log may \
+                              tell why, and a restart may help",
+                    "stuck_since_ms": details["stuck_since_ms"],
+                }));
+            }
+        }
+    }
+    (waiting, stuck)
 }
 
 /// `GET /metrics`

@@ -4,16 +4,15 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use serde_json::Value;
 
 use super::error::{Answer, ApiError};
 use super::{Api, query, status};
-use crate::herder::Command;
-use crate::state::TargetState;
+use crate::herder::Order;
+use crate::state::{RunState, TargetState};
 
 async fn target(api: &Api, name: String, target: TargetState, done: StatusCode) -> Answer {
-    api.herder
-        .ask(|reply| Command::Target(name, target, reply))
-        .await?;
+    api.herder.ask(Order::Target(name, target)).await?;
     Ok(done.into_response())
 }
 
@@ -41,20 +40,36 @@ pub(super) async fn restart(
     let tasks = query::flag(query.as_deref(), "includeTasks");
     let only_failed = query::flag(query.as_deref(), "onlyFailed");
     let asked = name.clone();
+    // The answer is the plan: some of it is done before anybody could look.
+    let planned = status::of(&api, &name).map(|status| plan(status, tasks, only_failed));
     api.herder
-        .ask(|reply| Command::Restart {
+        .ask(Order::Restart {
             name: asked,
             tasks,
             only_failed,
-            reply,
         })
         .await?;
     if !tasks && !only_failed {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let status = status::of(&api, &name)
+    let status = planned
         .ok_or_else(|| ApiError::not_found(format!("Status for connector {name} not found")))?;
     Ok((StatusCode::ACCEPTED, Json(status)).into_response())
+}
+
+/// Marks in a status what is to restart.
+fn plan(mut status: Value, tasks: bool, only_failed: bool) -> Value {
+    let mark = |part: &mut Value| {
+        let failed = part["state"] == RunState::Failed.as_str();
+        if let Some(part) = part.as_object_mut().filter(|_| failed || !only_failed) {
+            part.insert("state".into(), RunState::Restarting.as_str().into());
+            part.remove("trace");
+        }
+    };
+    mark(&mut status["connector"]);
+    let all = status["tasks"].as_array_mut().filter(|_| tasks);
+    all.into_iter().flatten().for_each(mark);
+    status
 }
 
 /// `POST /connectors/{connector}/tasks/{task}/restart`
@@ -65,8 +80,6 @@ pub(super) async fn restart_task(
     let number = task
         .parse()
         .map_err(|_| ApiError::not_found(format!("Unknown task: {name}-{task}")))?;
-    api.herder
-        .ask(|reply| Command::RestartTask(name, number, reply))
-        .await?;
+    api.herder.ask(Order::RestartTask(name, number)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

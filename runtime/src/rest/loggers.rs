@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::error::{Answer, ApiError};
 use super::{Api, body, query};
+use crate::herder::Order;
 use crate::logging::{self, Logger, loggers};
-use crate::state::ConfigRecord;
 
 fn shown(logger: Logger) -> Value {
     json!({ "level": logger.level, "last_modified": logger.modified })
@@ -56,12 +56,8 @@ pub(super) async fn set(
         tracing::info!(logger = name, level, "log level set");
         return Ok(Json(changed).into_response());
     }
-    let record = ConfigRecord::logger(&name, level);
-    let shared = api.shared;
-    tokio::task::spawn_blocking(move || shared.stores.write_configs(&[record]))
-        .await
-        .map_err(|error| error.to_string())
-        .and_then(|written| written.map_err(|error| error.trace()))
-        .map_err(|why| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, why))?;
+    api.herder
+        .ask(Order::LogLevel(name, level.to_owned()))
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -3,11 +3,14 @@
 //! Reading answers from what the worker knows; writing goes through the herder's loop and answers when
 //! it is done. Every error, also one of the router's, is `{"error_code": …, "message": …}`.
 
+mod at;
 mod body;
 mod connectors;
 mod error;
+mod guard;
 mod health;
 mod lifecycle;
+mod listen;
 mod loggers;
 mod negotiate;
 mod offsets;
@@ -16,6 +19,7 @@ mod plugins;
 mod query;
 mod server;
 mod status;
+mod tls;
 mod topics;
 
 use std::sync::Arc;
@@ -23,8 +27,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post, put};
 
-pub(crate) use server::{bind, serve};
+pub(crate) use server::{Door, bind, serve};
 
+use crate::access::Access;
 use crate::herder::Herder;
 use crate::worker::Shared;
 
@@ -33,6 +38,7 @@ use crate::worker::Shared;
 struct Api {
     shared: Arc<Shared>,
     herder: Herder,
+    access: Arc<Access>,
 }
 
 fn router(api: Api) -> Router {

@@ -5,12 +5,12 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
-use walbridge_connector_api::OffsetEntry;
+use walbridge_connector_api::{SourceOffset, SourcePartition};
 
 use super::connectors::kind;
 use super::error::{Answer, ApiError};
 use super::{Api, body};
-use crate::herder::{Command, OffsetChange};
+use crate::herder::{OffsetChange, Order};
 
 /// `GET /connectors/{connector}/offsets`
 pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer {
@@ -35,14 +35,13 @@ fn source(api: &Api, name: &str) -> Vec<Value> {
 fn sink(api: &Api, name: &str) -> Vec<Value> {
     let live = api.shared.live();
     let tasks = live.values().filter(|task| task.connector == name);
-    tasks
-        .flat_map(|task| task.applied())
-        .map(|(partition, offset)| {
+    let here = tasks.flat_map(|task| task.applied());
+    let here = here.map(|(at, offset)| (at.topic.to_string(), at.partition, offset));
+    let elsewhere = api.shared.member.applied(name);
+    here.chain(elsewhere)
+        .map(|(topic, partition, offset)| {
             json!({
-                "partition": {
-                    "kafka_topic": partition.topic.as_ref(),
-                    "kafka_partition": partition.partition,
-                },
+                "partition": { "kafka_topic": topic, "kafka_partition": partition },
                 "offset": { "kafka_offset": offset },
             })
         })
@@ -57,23 +56,22 @@ pub(super) async fn alter(
 ) -> Answer {
     let entries = entries(&body::object(&bytes)?)?;
     let change = OffsetChange::Alter(entries);
-    api.herder
-        .ask(|reply| Command::Offsets(name, change, reply))
-        .await?;
+    api.herder.ask(Order::Offsets(name, change)).await?;
     let words = "The offsets for this connector have been altered successfully";
     Ok(Json(json!({ "message": words })).into_response())
 }
 
 /// `DELETE /connectors/{connector}/offsets`
 pub(super) async fn reset(State(api): State<Api>, Path(name): Path<String>) -> Answer {
-    api.herder
-        .ask(|reply| Command::Offsets(name, OffsetChange::Reset, reply))
-        .await?;
+    let order = Order::Offsets(name, OffsetChange::Reset);
+    api.herder.ask(order).await?;
     let words = "The offsets for this connector have been reset successfully";
     Ok(Json(json!({ "message": words })).into_response())
 }
 
-fn entries(map: &Map<String, Value>) -> Result<Vec<OffsetEntry>, ApiError> {
+fn entries(
+    map: &Map<String, Value>,
+) -> Result<Vec<(SourcePartition, Option<SourceOffset>)>, ApiError> {
     body::only(map, &["offsets"])?;
     let given = map
         .get("offsets")
@@ -103,10 +101,7 @@ fn entries(map: &Map<String, Value>) -> Result<Vec<OffsetEntry>, ApiError> {
                     return Err(ApiError::bad_request("An offset must be an object or null"));
                 }
             };
-            Ok(OffsetEntry {
-                partition: partition.clone(),
-                offset,
-            })
+            Ok((partition.clone(), offset))
         })
         .collect()
 }

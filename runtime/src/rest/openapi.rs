@@ -102,7 +102,7 @@ const OPERATIONS: [Operation; 31] = [
     op("put", "/connector-plugins/{plugin}/config/validate", "Checks a configuration.", &[(200, "ConfigInfos")], &[400, 413]).body("GivenConfig"),
     op("get", "/admin/loggers", "Lists log levels.", &[(200, "Loggers")], &[]),
     op("get", "/admin/loggers/{logger}", "Shows a log level.", &[(200, "Logger")], &[400, 404]),
-    op("put", "/admin/loggers/{logger}", "Sets a log level.", &[(200, "Names"), (204, "")], &[400, 404]).query(&[SCOPE]).body("Level"),
+    op("put", "/admin/loggers/{logger}", "Sets a log level.", &[(200, "Names"), (204, "")], &[400, 404, 413]).query(&[SCOPE]).body("Level"),
 ];
 
 /// `GET /openapi.json`
@@ -179,10 +179,15 @@ fn describe(operation: &Operation) -> Value {
 }
 
 fn answer(status: u16, schema: &str) -> Value {
-    let words = axum::http::StatusCode::from_u16(status)
-        .ok()
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or_default();
+    let words = match status {
+        // The same everywhere, and not what the status alone says.
+        401 => "Who is asking is not known; WWW-Authenticate says what to give.",
+        403 => "The user is read-only, and this changes something.",
+        _ => axum::http::StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or_default(),
+    };
     if schema.is_empty() {
         return json!({ "description": words });
     }

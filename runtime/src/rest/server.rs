@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 use axum::ServiceExt;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use tokio_rustls::TlsAcceptor;
 use tower::Layer as _;
 use walbridge_connector_api::StopToken;
 
 use super::error::ApiError;
-use super::{Api, negotiate, router};
-use crate::config::Listener;
+use super::listen::{Incoming, Peer};
+use super::{Api, guard, negotiate, router, tls};
+use crate::access::Access;
+use crate::config::{Listener, WorkerConfig};
 use crate::herder::Herder;
 use crate::worker::{Shared, Startup, WorkerError};
 
@@ -25,12 +28,38 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long open requests may take once the worker ends.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// What stands at the door: who is let in, and how connections are encrypted.
+pub(crate) struct Door {
+    access: Arc<Access>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Door {
+    /// Reads users, keys and certificates.
+    ///
+    /// # Errors
+    /// If one of the files cannot be used.
+    pub(crate) fn open(config: &WorkerConfig) -> Result<Self, WorkerError> {
+        let access = Access::load(&config.access).map_err(WorkerError::Access)?;
+        let tls = config.access.tls.as_ref().map(tls::acceptor).transpose();
+        let tls = tls.map_err(WorkerError::Access)?;
+        for listener in config.listeners.iter().filter(|l| !l.is_loopback()) {
+            if access.asks_nobody() {
+                tracing::warn!(%listener, "the REST API is open to the network and asks nobody");
+            } else if !listener.tls {
+                tracing::warn!(%listener, "passwords and tokens cross the network unencrypted");
+            }
+        }
+        Ok(Self {
+            access: Arc::new(access),
+            tls,
+        })
+    }
+}
+
 /// Opens the listeners.
 pub(crate) fn bind(listeners: &[Listener]) -> Result<Vec<TcpListener>, WorkerError> {
     let open = |listener: &Listener| {
-        if !listener.is_loopback() {
-            tracing::warn!(%listener, "the REST API is open to the network and asks for no password");
-        }
         let socket = TcpListener::bind(listener.bind())?;
         socket.set_nonblocking(true)?;
         Ok(socket)
@@ -49,6 +78,7 @@ pub(crate) fn bind(listeners: &[Listener]) -> Result<Vec<TcpListener>, WorkerErr
 /// Answers requests on a thread of its own until told to stop.
 pub(crate) fn serve(
     listeners: Vec<TcpListener>,
+    door: Door,
     shared: Arc<Shared>,
     herder: Herder,
     stop: StopToken,
@@ -56,13 +86,19 @@ pub(crate) fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let api = Api { shared, herder };
+    let encrypted: Vec<bool> = shared.config.listeners.iter().map(|l| l.tls).collect();
+    let api = Api {
+        shared,
+        herder,
+        access: door.access,
+    };
     std::thread::Builder::new()
         .name("rest".into())
         .spawn(move || {
             runtime.block_on(async {
-                for listener in listeners {
-                    if let Err(error) = spawn(listener, api.clone(), stop.clone()) {
+                for (listener, encrypted) in listeners.into_iter().zip(encrypted) {
+                    let tls = door.tls.clone().filter(|_| encrypted);
+                    if let Err(error) = spawn(listener, tls, api.clone(), stop.clone()) {
                         tracing::error!(%error, "cannot listen");
                     }
                 }
@@ -72,14 +108,20 @@ pub(crate) fn serve(
         })
 }
 
-fn spawn(listener: TcpListener, api: Api, stop: StopToken) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+fn spawn(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    api: Api,
+    stop: StopToken,
+) -> std::io::Result<()> {
+    let incoming = Incoming::start(tokio::net::TcpListener::from_std(listener)?, tls)?;
+    let guarded = from_fn_with_state(api.clone(), guard::guard).layer(router(api));
     // Around the router and not in it: it adds `Allow` only on its way out.
-    let shaped = axum::middleware::from_fn(negotiate::shape).layer(router(api));
+    let shaped = from_fn(negotiate::shape).layer(guarded);
     let app = tower::util::MapRequestLayer::new(plain_path).layer(shaped);
-    let service = ServiceExt::<Request>::into_make_service(app);
+    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<Peer>(app);
     tokio::spawn(async move {
-        let served = axum::serve(listener, service)
+        let served = axum::serve(incoming, service)
             .with_graceful_shutdown(stopped(stop))
             .await;
         if let Err(error) = served {

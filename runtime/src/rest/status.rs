@@ -1,5 +1,7 @@
 //! What state connectors and tasks are in.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
@@ -8,8 +10,7 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::connectors::kind;
 use super::error::{Answer, ApiError};
-use crate::state::Status;
-use crate::task::LiveTask;
+use crate::state::{RunState, Status, TargetState};
 
 /// `GET /connectors/{connector}/status`
 pub(super) async fn connector(State(api): State<Api>, Path(name): Path<String>) -> Answer {
@@ -26,7 +27,10 @@ pub(super) async fn task(
     let missing = || ApiError::not_found(format!("No status found for task {name}-{task}"));
     let number: u32 = task.parse().map_err(|_| missing())?;
     let statuses = api.shared.statuses();
-    let status = statuses.task(&name, number).ok_or_else(missing)?;
+    let status = statuses.task(&name, number);
+    if status.is_none() && number >= count(&api, &name) {
+        return Err(missing());
+    }
     Ok(Json(task_status(&api, &name, number, status)).into_response())
 }
 
@@ -35,11 +39,25 @@ pub(super) fn of(api: &Api, name: &str) -> Option<Value> {
     let kind = kind(api, name);
     let statuses = api.shared.statuses();
     let own = statuses.connector(name)?;
-    let tasks: Vec<Value> = statuses
-        .tasks(name)
-        .map(|(task, status)| task_status(api, name, task, status))
+    let mut numbers: BTreeSet<u32> = statuses.tasks(name).map(|(task, _)| task).collect();
+    numbers.extend(0..count(api, name));
+    let tasks: Vec<Value> = numbers
+        .into_iter()
+        .map(|task| task_status(api, name, task, statuses.task(name, task)))
         .collect();
     Some(json!({ "name": name, "connector": common(own), "tasks": tasks, "type": kind }))
+}
+
+/// Returns how many tasks the connector is to have now.
+fn count(api: &Api, name: &str) -> u32 {
+    let configs = api.shared.configs();
+    let entry = configs
+        .get(name)
+        .filter(|entry| entry.target != TargetState::Stopped);
+    let tasks = entry
+        .and_then(|entry| entry.tasks.as_ref())
+        .map_or(0, Vec::len);
+    u32::try_from(tasks).unwrap_or(u32::MAX)
 }
 
 fn common(status: &Status) -> Map<String, Value> {
@@ -55,32 +73,31 @@ fn common(status: &Status) -> Map<String, Value> {
     map
 }
 
-fn task_status(api: &Api, name: &str, task: u32, status: &Status) -> Value {
-    let mut map = common(status);
+fn task_status(api: &Api, name: &str, task: u32, status: Option<&Status>) -> Value {
+    let id = (name.to_owned(), task);
+    let owner = api.shared.member.owner(&id);
+    let status = match status {
+        Some(status)
+            if !matches!(status.state, RunState::Running | RunState::Failed)
+                || owner.as_ref() == Some(&status.worker) =>
+        {
+            status.clone()
+        }
+        // It has no worker, or one that has not said anything of it yet.
+        _ => Status {
+            state: RunState::Unassigned,
+            trace: None,
+            worker: owner.unwrap_or_default(),
+            generation: 0,
+            version: status.and_then(|status| status.version.clone()),
+        },
+    };
+    let mut map = common(&status);
     map.insert("id".into(), json!(task));
-    if let Some(live) = api.shared.live().get(&(name.to_owned(), task)) {
-        map.insert("details".into(), details(live));
-    }
-    Value::Object(map)
-}
-
-/// Says what Kafka Connect does not: since when, how far behind, until when it waits.
-fn details(live: &LiveTask) -> Value {
-    let mut map = Map::new();
-    map.insert("since_ms".into(), json!(live.since_ms()));
-    for (name, value) in live.metrics.facts() {
-        map.insert(name.into(), json!(value));
-    }
-    if let Some(waiting) = live.waiting() {
-        map.insert("phase".into(), json!("waiting"));
-        map.insert("next_retry_ms".into(), json!(waiting.next_retry_ms));
-        map.insert("failed_attempts".into(), json!(waiting.attempts));
-    }
-    for (name, value) in live.metrics.gauges() {
-        map.insert(name.into(), json!(value));
-    }
-    for (name, value) in live.metrics.counters() {
-        map.insert(name.into(), json!(value));
+    let here = api.shared.live().get(&id).map(|live| live.details());
+    let details = here.or_else(|| api.shared.member.details(&status.worker, &id));
+    if let Some(details) = details {
+        map.insert("details".into(), details);
     }
     Value::Object(map)
 }

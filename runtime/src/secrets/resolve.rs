@@ -1,4 +1,4 @@
-//! Placeholders: `${env:NAME}`, `${file:PATH}` and `${file:PATH:KEY}`.
+//! Placeholders: `${env:NAME}`, `${file:PATH}`, `${file:PATH:KEY}` and `${directory:PATH:FILE}`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -98,8 +98,9 @@ impl Resolver {
                 (self.env)(rest).ok_or_else(|| format!("environment variable {rest} is not set"))
             }
             "file" => from_file(rest),
+            "directory" => from_directory(rest),
             other => Err(format!(
-                "there is no config provider {other}; known: env, file"
+                "there is no config provider {other}; known: env, file, directory"
             )),
         }
     }
@@ -111,12 +112,31 @@ impl Default for Resolver {
     }
 }
 
+/// Returns a file's text.
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("file {}: {error}", path.display()))
+}
+
+/// Takes the line end away that an editor leaves at the end of a secret.
+fn whole(text: &str) -> String {
+    text.trim_end_matches(['\n', '\r']).to_owned()
+}
+
+/// Returns the text of a file of a folder, as secrets are mounted.
+fn from_directory(rest: &str) -> Result<String, String> {
+    let (path, name) = rest
+        .rsplit_once(':')
+        .ok_or("which file of the folder? write ${directory:PATH:FILE}")?;
+    if name.contains('/') || name == ".." {
+        return Err(format!("{name} is not a file's name in the folder {path}"));
+    }
+    read(&Path::new(path).join(name)).map(|text| whole(&text))
+}
+
 fn from_file(rest: &str) -> Result<String, String> {
-    let read = |path: &str| {
-        std::fs::read_to_string(Path::new(path)).map_err(|e| format!("file {path}: {e}"))
-    };
+    let read = |path: &str| read(Path::new(path));
     match rest.rsplit_once(':') {
-        None => Ok(read(rest)?.trim_end_matches(['\n', '\r']).to_owned()),
+        None => read(rest).map(|text| whole(&text)),
         Some((path, key)) => properties::lookup(&read(path)?, key)
             .ok_or_else(|| format!("file {path} has no key {key}")),
     }
@@ -183,5 +203,28 @@ mod tests {
             .unwrap_err();
         assert!(error.reason.ends_with("has no key password"), "{error}");
         assert!(!error.to_string().contains("only"));
+    }
+
+    #[test]
+    fn reads_files_of_folders() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("password"), "swordfish\n").unwrap();
+        let shown = dir.path().display();
+        let resolve = |name: &str| resolver().resolve(&format!("${{directory:{shown}:{name}}}"));
+        assert_eq!(resolve("password").unwrap(), "swordfish");
+        assert!(
+            resolve("../password")
+                .unwrap_err()
+                .reason
+                .contains("not a file's name")
+        );
+        assert!(
+            resolve("user")
+                .unwrap_err()
+                .reason
+                .contains("user: No such file")
+        );
+        let error = resolver().resolve("${directory:/etc}").unwrap_err();
+        assert!(error.reason.contains("${directory:PATH:FILE}"), "{error}");
     }
 }

@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+/// What the key of a record about a restart begins with.
+pub const RESTART: &str = "restart-connector-";
+
+/// What the key of an answer to a worker's request begins with.
+pub const ANSWER: &str = "answer-";
 
 /// What the key of a record about a log level begins with.
 pub const LOGGER: &str = "logger-cluster-";
 
 /// What a connector is meant to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum TargetState {
     /// Run.
     #[default]
@@ -56,6 +63,21 @@ pub struct ConnectorEntry {
     pending: BTreeMap<usize, BTreeMap<String, String>>,
 }
 
+/// What became of a request that the leader has dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Which life of the worker that asked.
+    pub incarnation: String,
+    /// The request's number.
+    pub number: u64,
+    /// The HTTP status of a refusal; `None` if it was carried out.
+    pub refused: Option<u16>,
+    /// The refusal's words.
+    pub message: String,
+    /// Whether a connector was created.
+    pub created: bool,
+}
+
 /// A record to be written to the config topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigRecord {
@@ -74,11 +96,31 @@ impl ConfigRecord {
         }
     }
 
+    /// Creates the record of an answer to a worker's request; each worker has one, its newest.
+    pub fn answer(worker: &str, answer: &Answer) -> Self {
+        Self {
+            key: format!("{ANSWER}{worker}"),
+            value: Some(json!(answer)),
+        }
+    }
+
     /// Creates the record that tells all workers of a group to log at this level.
     pub fn logger(name: &str, level: &str) -> Self {
         Self {
             key: format!("{LOGGER}{name}"),
             value: Some(json!({ "level": level })),
+        }
+    }
+
+    /// Creates the record that tells the workers to restart a connector's tasks, or one of them.
+    pub fn restart(name: &str, tasks: bool, only_failed: bool, task: Option<u32>) -> Self {
+        let mut value = json!({ "include-tasks": tasks, "only-failed": only_failed });
+        if let Some(task) = task {
+            value["task"] = json!(task);
+        }
+        Self {
+            key: format!("{RESTART}{name}"),
+            value: Some(value),
         }
     }
 
@@ -138,6 +180,8 @@ pub struct Configs {
     connectors: BTreeMap<String, ConnectorEntry>,
     /// Target states that stand before their connector's configuration in the topic.
     early_targets: BTreeMap<String, TargetState>,
+    /// The newest answer to each worker.
+    answers: BTreeMap<String, Answer>,
 }
 
 impl Configs {
@@ -146,6 +190,11 @@ impl Configs {
         let parsed: Option<Value> = value.map(serde_json::from_slice).transpose().ok()?;
         // A JSON null is a tombstone too.
         let parsed = parsed.filter(|value| !value.is_null());
+        if let Some(worker) = key.strip_prefix(ANSWER) {
+            let answer = serde_json::from_value(parsed?).ok()?;
+            self.answers.insert(worker.to_owned(), answer);
+            return None;
+        }
         if let Some(name) = key.strip_prefix("target-state-") {
             return self.target(name, parsed.as_ref());
         }
@@ -204,6 +253,11 @@ impl Configs {
             .map(|n| pending.remove(&n).or_else(|| old.get(n).cloned()))
             .collect::<Option<Vec<_>>>();
         Some(name.to_owned())
+    }
+
+    /// Returns the newest answer to a worker's requests.
+    pub fn answer(&self, worker: &str) -> Option<&Answer> {
+        self.answers.get(worker)
     }
 
     /// Returns a connector.

@@ -8,7 +8,9 @@ mod offsets;
 mod statuses;
 mod topics;
 
-pub use configs::{ConfigRecord, Configs, ConnectorEntry, LOGGER, TargetState};
+pub use configs::{
+    ANSWER, Answer, ConfigRecord, Configs, ConnectorEntry, LOGGER, RESTART, TargetState,
+};
 pub use offsets::{Offsets, offset_key};
 pub use statuses::{RunState, Status, Statuses};
 pub use topics::ActiveTopics;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::ActiveTopics;
+use super::{ActiveTopics, Configs};
 
 /// The state of a connector or task by Kafka Connect's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +116,44 @@ impl Statuses {
         format!("status-task-{name}-{task}")
     }
 
+    /// Takes one record in that another worker has written since this one began to read: what it writes
+    /// itself it knows before, and a status that was taken away may stand there again already.
+    pub fn apply_news(&mut self, key: &str, value: Option<&[u8]>, me: &str, configs: &Configs) {
+        let own = value
+            .and_then(Status::parse)
+            .is_some_and(|status| status.worker == me);
+        let connector = key.strip_prefix("status-connector-");
+        let task = key
+            .strip_prefix("status-task-")
+            .and_then(|rest| rest.rsplit_once('-'));
+        let name = connector.or(task.map(|(name, _)| name)).unwrap_or_default();
+        let entry = configs.get(name);
+        let exists = match task.and_then(|(_, number)| number.parse::<usize>().ok()) {
+            None => entry.is_some(),
+            Some(number) => entry
+                .and_then(|entry| entry.tasks.as_ref())
+                .is_some_and(|tasks| number < tasks.len()),
+        };
+        let overtaken = value.is_none() && exists;
+        if !(own || overtaken) {
+            self.apply(key, value);
+        }
+    }
+
+    /// Takes what a former life of the worker `me` said of tasks for what it is: of the past.
+    pub fn begin_anew(&mut self, me: &str) {
+        let all = self.tasks.values_mut().flat_map(BTreeMap::values_mut);
+        for status in all.filter(|status| status.worker == me) {
+            if matches!(
+                status.state,
+                RunState::Running | RunState::Failed | RunState::Restarting
+            ) {
+                status.state = RunState::Unassigned;
+                status.trace = None;
+            }
+        }
+    }
+
     /// Takes one record in; what is not understood is ignored.
     pub fn apply(&mut self, key: &str, value: Option<&[u8]>) {
         if self.topics.apply(key, value) {
@@ -153,6 +191,17 @@ impl Statuses {
         }
         if tasks.is_empty() {
             self.tasks.remove(name);
+        }
+    }
+
+    /// Shows tasks as restarting, until their owner says what became of them.
+    pub fn restarting(&mut self, name: &str, only_failed: bool, task: Option<u32>) {
+        for (number, status) in self.tasks.get_mut(name).into_iter().flatten() {
+            let chosen = task.is_none_or(|task| task == *number);
+            if chosen && (!only_failed || status.state == RunState::Failed) {
+                status.state = RunState::Restarting;
+                status.trace = None;
+            }
         }
     }
 

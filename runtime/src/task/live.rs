@@ -1,9 +1,11 @@
 //! What is known of a task while it runs on this worker.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::{Map, Value, json};
 use walbridge_connector_api::{ConnectorKind, TaskMetrics, TopicPartition};
 
 /// Why and until when a task waits.
@@ -31,10 +33,18 @@ pub(crate) struct LiveTask {
     waiting: Mutex<Option<Waiting>>,
     applied: Mutex<BTreeMap<TopicPartition, i64>>,
     since: Mutex<u64>,
+    stuck_after: Duration,
+    /// The task's pulses when it was last looked at, and when each had last changed.
+    moved: Mutex<[(u64, u64); 2]>,
 }
 
 impl LiveTask {
-    pub(crate) fn new(connector: &str, task: u32, kind: ConnectorKind) -> Self {
+    pub(crate) fn new(
+        connector: &str,
+        task: u32,
+        kind: ConnectorKind,
+        stuck_after: Duration,
+    ) -> Self {
         Self {
             connector: connector.to_owned(),
             task,
@@ -43,6 +53,8 @@ impl LiveTask {
             waiting: Mutex::default(),
             applied: Mutex::default(),
             since: Mutex::new(now_ms()),
+            stuck_after,
+            moved: Mutex::new([(0, now_ms()); 2]),
         }
     }
 
@@ -65,12 +77,69 @@ impl LiveTask {
         self.since.lock().map(|since| *since).unwrap_or_default()
     }
 
+    /// Looks whether the task moves; called often, from outside its thread.
+    pub(crate) fn look(&self) {
+        let (turns, moves) = self.metrics.pulse();
+        let waits = self.waiting().is_some();
+        if let Ok(mut moved) = self.moved.lock() {
+            for (seen, pulse) in moved.iter_mut().zip([turns, moves]) {
+                if seen.0 != pulse || waits {
+                    *seen = (pulse, now_ms());
+                }
+            }
+        }
+    }
+
+    /// Returns since when the task stands still though it has work, in milliseconds since 1970.
+    ///
+    /// Either its loop does not come round any more, or it is behind and makes no progress.
+    pub(crate) fn stuck_since(&self) -> Option<u64> {
+        let limit = u64::try_from(self.stuck_after.as_millis()).unwrap_or(u64::MAX);
+        let is_long = |since: &u64| now_ms().saturating_sub(*since) > limit;
+        if self.waiting().is_some() {
+            return None;
+        }
+        let [(_, turned), (_, moved)] = self.moved.lock().map(|moved| *moved).ok()?;
+        let metrics = &self.metrics;
+        let behind = [&metrics.lag_bytes, &metrics.lag_transactions]
+            .iter()
+            .any(|lag| lag.load(Ordering::Relaxed) > 0);
+        let progress = u64::try_from(metrics.last_progress_ms.load(Ordering::Relaxed));
+        let progressed = moved.max(progress.unwrap_or_default()).max(self.since_ms());
+        let hangs = Some(turned).filter(is_long);
+        hangs.or(Some(progressed).filter(|_| behind).filter(is_long))
+    }
+
     /// Returns the offsets a sink has applied, per partition the first that is not.
     pub(crate) fn applied(&self) -> BTreeMap<TopicPartition, i64> {
         self.applied
             .lock()
             .map(|applied| applied.clone())
             .unwrap_or_default()
+    }
+
+    /// Says what Kafka Connect's status does not: since when, how far behind, until when it waits.
+    pub(crate) fn details(&self) -> Value {
+        let mut map = Map::new();
+        map.insert("since_ms".into(), json!(self.since_ms()));
+        for (name, value) in self.metrics.facts() {
+            map.insert(name.into(), json!(value));
+        }
+        if let Some(waiting) = self.waiting() {
+            map.insert("phase".into(), json!("waiting"));
+            map.insert("next_retry_ms".into(), json!(waiting.next_retry_ms));
+            map.insert("failed_attempts".into(), json!(waiting.attempts));
+        }
+        if let Some(since) = self.stuck_since() {
+            map.insert("stuck_since_ms".into(), json!(since));
+        }
+        for (name, value) in self.metrics.gauges() {
+            map.insert(name.into(), json!(value));
+        }
+        for (name, value) in self.metrics.counters() {
+            map.insert(name.into(), json!(value));
+        }
+        Value::Object(map)
     }
 
     pub(super) fn note_applied(&self, offsets: &[(TopicPartition, i64)]) {

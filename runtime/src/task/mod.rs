@@ -1,12 +1,15 @@
 //! Running tasks: one thread each, supervised, never disturbing one another.
 //!
 //! [`supervise`] runs a task again and again as the disposition of its errors says; [`source`] and
-//! [`sink`] are the loops inside.
+//! [`sink`] are the loops inside. Connectors of records run in the same loops, behind converters:
+//! [`record_source`] and [`record_sink`].
 
 mod backoff;
 mod control;
 mod live;
 mod panics;
+mod record_sink;
+mod record_source;
 mod sink;
 mod source;
 mod subscription;
@@ -14,6 +17,6 @@ mod supervise;
 mod topics;
 mod tracking;
 
-pub(crate) use live::LiveTask;
+pub(crate) use live::{LiveTask, now_ms};
 pub(crate) use panics::install_hook;
 pub(crate) use supervise::{TaskEvent, TaskHandle, TaskSpec, reporter, start};

@@ -1,18 +1,23 @@
 //! The loop of a sink task: partitions found, records handed on, progress noted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
-    Applied, Connector, Result, Settings, SinkTask, StartAt, StopToken, TaskContext, TopicPartition,
+    Applied, Connector, Form, PartitionInfo, Result, Settings, SinkTask, StartAt, StopToken,
+    TaskContext, TopicPartition,
 };
 use walbridge_kafka::{Admin, Consumer};
+use walbridge_pipeline::Pipeline;
 
 use super::control::Control;
 use super::live::LiveTask;
+use super::record_sink::RecordSinkTask;
 use super::subscription::Subscription;
 use super::tracking::TopicTracker;
 use crate::clients;
+use crate::group::Lease;
 use crate::worker::Shared;
 
 /// How often topics are looked at for new ones, new partitions and deleted ones.
@@ -40,7 +45,16 @@ pub(super) fn run(
     let subscription = Subscription::new(settings, shared.config.own_topics())?;
     let stop = context.stop.clone();
     let tracker = TopicTracker::new(shared, &context.connector, context.task);
-    let sink = connector.sink(settings, context)?;
+    let sink = match connector.form() {
+        Form::Bytes => connector.sink(settings, context)?,
+        Form::Records => {
+            let pipeline = Pipeline::new(&shared.config.converters, settings.raw())?;
+            let metrics = Arc::clone(&context.metrics);
+            let sink = connector.record_sink(settings, context)?;
+            let interval = shared.config.limits.flush_interval;
+            Box::new(RecordSinkTask::new(sink, pipeline, metrics, interval))
+        }
+    };
     running();
     let mut run = Run {
         admin,
@@ -54,8 +68,10 @@ pub(super) fn run(
         committed: Instant::now(),
         uncommitted: BTreeMap::new(),
         assigned: false,
+        from_group: connector.form() == Form::Records,
+        lease: &shared.lease,
     };
-    let result = run.go();
+    let result = run.go().and_then(|()| run.finish());
     run.sink.stop();
     run.commit_group();
     result
@@ -73,16 +89,20 @@ struct Run<'a> {
     committed: Instant,
     uncommitted: BTreeMap<TopicPartition, i64>,
     assigned: bool,
+    /// Whether the consumer group's offsets are the only position there is.
+    from_group: bool,
+    lease: &'a Lease,
 }
 
 impl Run<'_> {
     fn go(&mut self) -> Result<()> {
         let mut pending = false;
-        while !self.stop.is_stopped() {
+        while self.lease.wait(&self.stop) {
             if self.refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {
                 self.refresh()?;
             }
             if !self.assigned {
+                self.live.metrics.turn(false);
                 self.live.metrics.fact("phase", "waiting for topics");
                 self.stop.sleep(Duration::from_millis(200));
                 self.refreshed = None;
@@ -96,7 +116,11 @@ impl Run<'_> {
             let mut batch = self.control.batch();
             let got = self.control.consumer.poll(&mut batch, BATCH_BYTES, wait)?;
             self.tracker.note(&batch);
+            self.live.metrics.turn(got > 0);
             let given = (got > 0).then_some(batch);
+            if !self.lease.wait(&self.stop) {
+                break;
+            }
             let applied = self.sink.put(given, &mut self.control)?;
             self.control.check()?;
             pending = applied.pending;
@@ -114,7 +138,10 @@ impl Run<'_> {
             return Ok(());
         }
         let infos = self.control.consumer.inspect(&fresh)?;
-        let starts = self.sink.open(&infos)?;
+        let mut starts = self.sink.open(&infos)?;
+        if self.from_group {
+            self.start_from_group(&infos, &mut starts)?;
+        }
         let assignment: Vec<(TopicPartition, StartAt)> = infos
             .into_iter()
             .map(|info| info.partition)
@@ -134,6 +161,23 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Starts where the consumer group is, as Kafka Connect does, else at the beginning.
+    fn start_from_group(&self, infos: &[PartitionInfo], starts: &mut [StartAt]) -> Result<()> {
+        let partitions: Vec<_> = infos.iter().map(|info| info.partition.clone()).collect();
+        let committed = self.control.consumer.committed(&partitions)?;
+        for (start, offset) in starts.iter_mut().zip(committed) {
+            *start = offset.map_or(StartAt::Beginning, StartAt::Offset);
+        }
+        Ok(())
+    }
+
+    /// Lets the sink end in good order; returns its error if what it holds is not applied.
+    fn finish(&mut self) -> Result<()> {
+        let applied = self.sink.finish()?;
+        self.note(&applied);
+        Ok(())
+    }
+
     fn note(&mut self, applied: &Applied) {
         if !applied.offsets.is_empty() {
             self.live.note_applied(&applied.offsets);
@@ -144,15 +188,29 @@ impl Run<'_> {
         }
     }
 
-    /// Tells the consumer group; the sink's own position is what counts, so a failure is no error.
+    /// Tells the consumer group. A failure is no error: either the sink's own position is what counts,
+    /// or what was applied since the last commit will be delivered again.
     fn commit_group(&mut self) {
         self.committed = Instant::now();
         let offsets: Vec<_> = std::mem::take(&mut self.uncommitted).into_iter().collect();
         if offsets.is_empty() {
             return;
         }
-        if let Err(error) = self.control.consumer.commit(&offsets) {
-            tracing::debug!(%error, "could not commit to the consumer group");
+        let consumer = &self.control.consumer;
+        let result = if self.from_group {
+            consumer.commit_now(&offsets)
+        } else {
+            consumer.commit(&offsets)
+        };
+        match result {
+            Ok(()) => {}
+            Err(error) if self.from_group => {
+                tracing::warn!(%error, "could not commit to the consumer group");
+                for (partition, offset) in offsets {
+                    self.uncommitted.entry(partition).or_insert(offset);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "could not commit to the consumer group"),
         }
     }
 }

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
-    Batch, Connector, OffsetEntry, Partition, Result, Settings, SourceTask, StopToken, TaskContext,
-    TaskMetrics, fail_point,
+    Batch, Connector, Form, OffsetEntry, Partition, Result, Settings, SourceTask, StopToken,
+    TaskContext, TaskMetrics, fail_point,
 };
 use walbridge_kafka::{Admin, TransactionalProducer};
+use walbridge_pipeline::Pipeline;
 
+use super::record_source::RecordSourceTask;
 use super::topics::TopicCreator;
 use super::tracking::TopicTracker;
 use crate::clients;
@@ -40,7 +42,18 @@ pub(super) fn run(
     let admin = Admin::new(&clients::admin(&shared.config)?)?;
     let stop = context.stop.clone();
     let metrics = Arc::clone(&context.metrics);
-    let source = connector.source(settings, context)?;
+    let source = match connector.form() {
+        Form::Bytes => connector.source(settings, context)?,
+        Form::Records => {
+            let pipeline = Pipeline::new(&shared.config.converters, settings.raw())?;
+            let source = connector.record_source(settings, context)?;
+            Box::new(RecordSourceTask::new(
+                source,
+                pipeline,
+                Arc::clone(&metrics),
+            ))
+        }
+    };
     running();
     let mut run = Run {
         limits: &shared.config.limits,
@@ -72,8 +85,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn go(&mut self) -> Result<()> {
-        while !self.stop.is_stopped() {
-            let Some(first) = self.source.poll(PATIENCE)? else {
+        while self.shared.lease.wait(&self.stop) {
+            let first = self.source.poll(PATIENCE)?;
+            self.metrics.turn(first.is_some());
+            let Some(first) = first else {
                 continue;
             };
             let result = self.transaction(first);
@@ -114,6 +129,9 @@ impl Run<'_> {
                 None => return Ok(false),
             }
         }
+        if !self.shared.lease.wait(&self.stop) {
+            return Ok(false);
+        }
         self.commit(&offsets)?;
         self.metrics.batches.fetch_add(1, Ordering::Relaxed);
         self.source.committed(&offsets)?;
@@ -127,7 +145,9 @@ impl Run<'_> {
             return self.source.poll(Duration::ZERO);
         }
         while !self.stop.is_stopped() {
-            if let Some(batch) = self.source.poll(PATIENCE)? {
+            let batch = self.source.poll(PATIENCE)?;
+            self.metrics.turn(batch.is_some());
+            if let Some(batch) = batch {
                 return Ok(Some(batch));
             }
         }

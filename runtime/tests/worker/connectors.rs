@@ -45,7 +45,7 @@ impl Connector for Counter {
                 ConfigKey::new("fail.at", Kind::Long, "Where to fail.").default("-1"),
                 ConfigKey::new("fail.how", Kind::String, "How.")
                     .default("stop")
-                    .allowed(&["stop", "panic", "retry", "once", "rewind"]),
+                    .allowed(&["stop", "panic", "retry", "once", "hang", "rewind"]),
                 ConfigKey::new("secret", Kind::Password, "Never shown."),
             ])
         })
@@ -92,6 +92,11 @@ impl SourceTask for Counting {
             match self.fail_how.as_str() {
                 "panic" => panic!("as asked at {}", self.next),
                 "retry" | "once" => return Err(ConnectorError::retry("Unreachable", "it is away")),
+                // What hangs in a library looks so.
+                "hang" => {
+                    std::thread::sleep(Duration::from_secs(6));
+                    return Ok(None);
+                }
                 "rewind" => return Err(ConnectorError::rewind("Lost", "where was I")),
                 _ => {
                     return Err(ConnectorError::stop("Broken", "it is broken").remedy("mend it"));

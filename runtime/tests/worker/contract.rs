@@ -71,6 +71,12 @@ impl Contract {
         }
     }
 
+    /// Returns the statuses that the document knows for a verb on a path.
+    pub(crate) fn responses(&self, verb: &str, path: &str) -> Vec<String> {
+        let described = &self.path(path).unwrap()[verb.to_lowercase()]["responses"];
+        described.as_object().unwrap().keys().cloned().collect()
+    }
+
     fn path(&self, path: &str) -> Option<&Value> {
         let path = path.split('?').next().unwrap();
         let trimmed = path.trim_end_matches('/');

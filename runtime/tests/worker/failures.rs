@@ -5,7 +5,43 @@ use walbridge::{Worker, WorkerError};
 use walbridge_connector_api::{StopToken, TopicSpec};
 use walbridge_kafka::Admin;
 
-use crate::site::{client, config, name, start, wait};
+use crate::site::{client, config, name, start, start_with, wait};
+
+#[test]
+fn a_task_that_stands_still_is_told_of() {
+    let worker = start_with(&name("stuck"), &[("task.stuck.after.ms", "1000")]);
+    let counter = |how: &str| {
+        json!({
+            "connector.class": "Counter", "topic": name("stuck"), "limit": 100, "fail.at": 40, "fail.how": how,
+        })
+    };
+    assert_eq!(worker.create("hangs", &counter("hang")).status, 201);
+    assert_eq!(worker.create("waits", &counter("retry")).status, 201);
+    let stuck = wait("the task to be called stuck", || {
+        let stuck = worker.get("/health").json()["stuck"].clone();
+        (!stuck.as_array()?.is_empty()).then_some(stuck)
+    });
+    // One that waits with a reason is not stuck, and says what it waits for.
+    assert_eq!(stuck.as_array().unwrap().len(), 1, "{stuck}");
+    assert_eq!(
+        (&stuck[0]["connector"], &stuck[0]["task"]),
+        (&json!("hangs"), &json!(0))
+    );
+    let metrics = worker.get("/metrics").text;
+    assert!(
+        metrics.contains("walbridge_task_stuck{connector=\"hangs\",task=\"0\"} 1"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("walbridge_task_stuck{connector=\"waits\",task=\"0\"} 0"),
+        "{metrics}"
+    );
+    // It is not, once it moves again; the next call hangs anew.
+    wait("the task to come round", || {
+        let stuck = worker.get("/health").json()["stuck"].clone();
+        stuck.as_array()?.is_empty().then_some(())
+    });
+}
 
 #[test]
 fn a_failed_task_keeps_its_cause_and_disturbs_nobody() {
@@ -59,7 +95,7 @@ fn a_failed_task_keeps_its_cause_and_disturbs_nobody() {
         None,
     );
     assert_eq!(again.status, 202);
-    assert_eq!(again.json()["tasks"][0]["state"], "UNASSIGNED", "{again:?}");
+    assert_eq!(again.json()["tasks"][0]["state"], "RESTARTING", "{again:?}");
     worker.task("stops", "FAILED");
     let mended = counter(-1, "stop").to_string();
     assert_eq!(

@@ -2,12 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
+mod certificates;
+mod cli;
 mod connectors;
 mod contract;
 mod failures;
+mod files;
 mod loops;
 mod protocol;
 mod rest;
 mod site;
 mod state;
+mod tls;
 mod topics;

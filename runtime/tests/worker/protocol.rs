@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use crate::site::{Running, name, start};
+use crate::site::{Running, SOON, name, start};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -481,4 +481,53 @@ fn plugins_of_all_kinds_are_listed_and_described() {
             .contains(&json!("io.confluent.connect.avro.AvroConverter")),
         "{converters}"
     );
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused() {
+    let worker = start(&name("large"));
+    for (verb, path) in [
+        ("POST", "/connectors"),
+        ("PUT", "/connectors/c/config"),
+        ("PATCH", "/connectors/c/config"),
+        ("PATCH", "/connectors/c/offsets"),
+        ("PUT", "/connector-plugins/Counter/config/validate"),
+        ("PUT", "/admin/loggers/org.example.Large"),
+    ] {
+        let mut stream = TcpStream::connect(worker.address()).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let head = format!(
+            "{verb} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: 3000000\r\n\r\n"
+        );
+        let mut sending = stream.try_clone().unwrap();
+        let sender = std::thread::spawn(move || {
+            sending.write_all(head.as_bytes()).unwrap();
+            // Nobody has to read all of it.
+            let _ = sending.write_all(&vec![b' '; 3_000_000]);
+        });
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        sender.join().unwrap();
+        let answer = answer.to_ascii_lowercase();
+        assert!(
+            answer.starts_with("http/1.1 413 "),
+            "{verb} {path}: {answer}"
+        );
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        let body: Value = serde_json::from_str(body).unwrap();
+        let wanted = json!({ "error_code": 413, "message": "http 413 payload too large" });
+        assert_eq!(body, wanted, "{verb} {path}");
+        let described = worker.contract().responses(verb, path);
+        assert!(
+            described.contains(&"413".to_owned()),
+            "{verb} {path}: {described:?}"
+        );
+    }
+    // A large configuration that is none too large is judged by what it says.
+    let padding = "x".repeat(1_900_000);
+    let config = json!({ "connector.class": "Counter", "topic": "t", "padding": padding });
+    let path = "/connector-plugins/Counter/config/validate";
+    let taken = worker.send("PUT", path, Some(&config.to_string()));
+    assert_eq!(taken.status, 200);
 }

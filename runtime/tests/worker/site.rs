@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use reqwest::blocking::{Client, ClientBuilder};
 use serde_json::Value;
 use walbridge::Worker;
 use walbridge::config::WorkerConfig;
@@ -54,8 +55,8 @@ pub(crate) fn wait<T>(what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
 pub(crate) struct Running {
     worker: Option<Worker>,
     pub(crate) group: String,
-    url: String,
-    http: reqwest::blocking::Client,
+    pub(crate) url: String,
+    http: Client,
 }
 
 /// What a request was answered with.
@@ -116,14 +117,32 @@ pub(crate) fn start(group: &str) -> Running {
 
 /// Starts a worker with these keys besides the usual ones.
 pub(crate) fn start_with(group: &str, keys: &[(&str, &str)]) -> Running {
+    start_for(group, keys, anybody())
+}
+
+/// Begins a client.
+pub(crate) fn http() -> ClientBuilder {
+    // Fails only if the process has one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().timeout(SOON)
+}
+
+/// Returns a client that says nothing of who it is.
+pub(crate) fn anybody() -> Client {
+    http().build().unwrap()
+}
+
+/// Starts a worker that is talked to through this client.
+pub(crate) fn start_for(group: &str, keys: &[(&str, &str)], http: Client) -> Running {
     let config = config_with(group, keys);
+    let scheme = if config.listeners[0].tls {
+        "https"
+    } else {
+        "http"
+    };
     let resolver = Resolver::with_env(|name| (name == "TOPIC_SECRET").then(|| "swordfish".into()));
     let worker = Worker::start(config, catalog(), resolver).unwrap();
-    let url = format!("http://{}", worker.addresses()[0]);
-    let http = reqwest::blocking::Client::builder()
-        .no_proxy()
-        .build()
-        .unwrap();
+    let url = format!("{scheme}://127.0.0.1:{}", worker.addresses()[0].port());
     let running = Running {
         worker: Some(worker),
         group: group.into(),
@@ -151,24 +170,37 @@ impl Running {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Answer {
+        self.request_by(&self.http, method, path, headers, body)
+            .unwrap()
+    }
+
+    /// Sends a request through another client.
+    pub(crate) fn request_by(
+        &self,
+        http: &Client,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> reqwest::Result<Answer> {
         let verb = method.to_owned();
         let method = method.parse().unwrap();
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        let mut request = http.request(method, format!("{}{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {
             request = request.body(body.to_owned());
         }
-        let response = request.send().unwrap();
+        let response = request.send()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let answer = Answer {
             status,
             headers,
-            text: response.text().unwrap(),
+            text: response.text()?,
         };
         self.contract().check(&verb, path, &answer);
-        answer
+        Ok(answer)
     }
 
     /// Returns what the API says of itself.

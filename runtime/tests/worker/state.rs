@@ -52,11 +52,13 @@ fn topics_hold_connects_records() {
     );
     assert_eq!(worker.send("PUT", "/connectors/f/stop", None).status, 204);
     assert_eq!(worker.send("DELETE", "/connectors/f", None).status, 204);
-    let configs = read(&topic("configs"), 1, |found| {
+    let mut configs = read(&topic("configs"), 1, |found| {
         found
             .iter()
             .any(|(key, value)| key == "target-state-f" && value.is_none())
     });
+    // A worker that does not lead yet asks the leader, and Kafka Connect passes over the answers.
+    configs.retain(|(key, _)| !key.starts_with("answer-"));
     let keys: Vec<&str> = configs.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(
         keys,

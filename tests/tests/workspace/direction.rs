@@ -77,11 +77,11 @@ const RULES: &[Rule] = &[
         never: &["tokio-postgres", "postgres-protocol"],
     },
     Rule {
-        name: "walbridge-kafka",
+        name: "walbridge-file",
         may: &["walbridge-connector-api"],
-        never: &["apache-avro", "tokio-postgres", "postgres-protocol"],
+        never: KAFKA_CLIENT,
     },
-    // Records between connectors and bytes: neither Kafka nor any database.
+    // Converters read and write Avro, so that the runtime itself need not.
     Rule {
         name: "walbridge-pipeline",
         may: &["walbridge-connector-api", "walbridge-schemas"],
@@ -90,15 +90,23 @@ const RULES: &[Rule] = &[
             "rdkafka-sys",
             "tokio-postgres",
             "postgres-protocol",
+            "axum",
         ],
+    },
+    Rule {
+        name: "walbridge-kafka",
+        may: &["walbridge-connector-api"],
+        never: &["apache-avro", "tokio-postgres", "postgres-protocol"],
     },
     // It moves bytes and never reads them: no Avro, no database.
     Rule {
         name: "walbridge",
         may: &[
             "walbridge-connector-api",
+            "walbridge-file",
             "walbridge-kafka",
             "walbridge-mirror",
+            "walbridge-pipeline",
             "walbridge-postgres-sink",
             "walbridge-postgres-source",
         ],

@@ -25,6 +25,24 @@ impl Decimal {
         }
     }
 
+    /// Returns the same number with another scale; `None` if that cannot hold it exactly.
+    pub fn rescale(&self, scale: i32) -> Option<Self> {
+        /// Beyond this nobody's numbers reach, and memory would.
+        const LIMIT: u32 = 100_000;
+        let by = i64::from(scale) - i64::from(self.scale);
+        let power = u32::try_from(by.unsigned_abs())
+            .ok()
+            .filter(|n| *n <= LIMIT)?;
+        let factor = BigInt::from(10).pow(power);
+        let unscaled = if by >= 0 {
+            &self.unscaled * factor
+        } else {
+            let unscaled = &self.unscaled / &factor;
+            (&unscaled * factor == self.unscaled).then_some(unscaled)?
+        };
+        Some(Self { unscaled, scale })
+    }
+
     /// Returns the value of a decimal schema: the shortest two's complement, big endian.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.unscaled.to_signed_bytes_be()
@@ -118,6 +136,15 @@ mod tests {
             assert_eq!(number.to_string(), text);
             assert_eq!(text.parse(), Ok(number));
         }
+    }
+
+    #[test]
+    fn rescales_only_exactly() {
+        let number: Decimal = "1.50".parse().unwrap();
+        assert_eq!(number.rescale(1).unwrap().to_string(), "1.5");
+        assert_eq!(number.rescale(4).unwrap().to_string(), "1.5000");
+        assert_eq!(number.rescale(0), None);
+        assert_eq!(number.rescale(i32::MAX), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod logical;
 mod record;
 mod schema;
 mod structure;
+mod text;
 mod validate;
 mod value;
 
@@ -27,5 +28,6 @@ pub use error::DataError;
 pub use record::{ConnectHeader, ConnectRecord, Origin};
 pub use schema::{Field, Schema, Type};
 pub use structure::Struct;
+pub use text::{double_text, float_text, text_of};
 pub use validate::validate;
 pub use value::{SchemaAndValue, Value};

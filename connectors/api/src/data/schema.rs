@@ -1,9 +1,10 @@
 //! Schemas: what a value is, shared between all values that have it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
+
+use indexmap::IndexMap;
 
 use super::{SchemaBuilder, Value};
 
@@ -108,7 +109,7 @@ pub(super) struct Parts {
     pub(super) name: Option<Arc<str>>,
     pub(super) version: Option<i32>,
     pub(super) doc: Option<Arc<str>>,
-    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) parameters: IndexMap<String, String>,
     pub(super) fields: Vec<Field>,
     pub(super) key: Option<Schema>,
     pub(super) value: Option<Schema>,
@@ -124,7 +125,7 @@ impl Parts {
             name: None,
             version: None,
             doc: None,
-            parameters: BTreeMap::new(),
+            parameters: IndexMap::new(),
             fields: Vec::new(),
             key: None,
             value: None,
@@ -137,7 +138,9 @@ impl Parts {
         // The default is left out: floats have no hash, and few schemas differ by it alone.
         let mut hasher = DefaultHasher::new();
         (self.kind, self.optional, &self.name, self.version).hash(&mut hasher);
-        (&self.doc, &self.parameters).hash(&mut hasher);
+        self.doc.hash(&mut hasher);
+        // Their order means nothing, so only their number goes in.
+        self.parameters.len().hash(&mut hasher);
         for field in &self.fields {
             (&field.name, field.schema.0.fingerprint).hash(&mut hasher);
         }
@@ -241,8 +244,9 @@ impl Schema {
         self.0.doc.as_deref()
     }
 
-    /// Returns the parameters, such as the scale of a decimal, by name.
-    pub fn parameters(&self) -> &BTreeMap<String, String> {
+    /// Returns the parameters, such as the scale of a decimal, in the order they were
+    /// set.
+    pub fn parameters(&self) -> &IndexMap<String, String> {
         &self.0.parameters
     }
 

@@ -268,6 +268,24 @@ impl RawConsumer {
             sys::rd_kafka_commit(self.handle.as_ptr(), partitions.as_ptr(), 1)
         })
     }
+
+    /// Commits offsets to the group and waits until Kafka has them.
+    pub(crate) fn commit_now(&self, partitions: &PartitionList) -> Result<()> {
+        // SAFETY: client and list are live.
+        fault::check_code(unsafe {
+            sys::rd_kafka_commit(self.handle.as_ptr(), partitions.as_ptr(), 0)
+        })?;
+        partitions.first_error()
+    }
+
+    /// Puts the offsets that the group has committed into the list; negative where it has none.
+    pub(crate) fn committed(&self, partitions: &PartitionList, wait: Duration) -> Result<()> {
+        // SAFETY: client and list are live.
+        fault::check_code(unsafe {
+            sys::rd_kafka_committed(self.handle.as_ptr(), partitions.as_ptr(), millis(wait))
+        })?;
+        partitions.first_error()
+    }
 }
 
 impl Drop for RawConsumer {

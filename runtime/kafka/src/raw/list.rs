@@ -41,10 +41,9 @@ impl PartitionList {
         self.0.as_ptr()
     }
 
-    /// Returns the first error that librdkafka has left at an element.
-    pub(crate) fn first_error(&self) -> Result<()> {
+    fn elements(&self) -> &[sys::rd_kafka_topic_partition_t] {
         // SAFETY: the list is live and `elems` holds `cnt` elements.
-        let elements = unsafe {
+        unsafe {
             let list = self.0.as_ref();
             let count = usize::try_from(list.cnt).unwrap_or(0);
             if count == 0 {
@@ -52,8 +51,17 @@ impl PartitionList {
             } else {
                 std::slice::from_raw_parts(list.elems, count)
             }
-        };
-        for element in elements {
+        }
+    }
+
+    /// Returns the offsets in the order of the list.
+    pub(crate) fn offsets(&self) -> Vec<i64> {
+        self.elements().iter().map(|one| one.offset).collect()
+    }
+
+    /// Returns the first error that librdkafka has left at an element.
+    pub(crate) fn first_error(&self) -> Result<()> {
+        for element in self.elements() {
             fault::check_code(element.err).map_err(|error| {
                 // SAFETY: the element's topic is a text that the list owns.
                 let topic = unsafe { from_c(element.topic) };

@@ -35,11 +35,12 @@ pub struct ChainError {
     pub cause: TransformError,
 }
 
-impl From<ChainError> for ConnectorError {
-    fn from(error: ChainError) -> Self {
-        ConnectorError::stop("TransformFailed", error.to_string())
-            .remedy("change the transform's settings, or let errors.tolerance skip such records")
-            .because(error)
+impl ChainError {
+    /// Turns it into a task's error; `place` says which record it is about.
+    pub fn at(self, place: &str) -> ConnectorError {
+        ConnectorError::stop("TransformFailed", format!("cannot transform {place}"))
+            .remedy("change the transform's settings, or let a predicate keep such records from it")
+            .because(self)
     }
 }
 
@@ -164,7 +165,10 @@ fn stage(
         None if values.contains_key("negate") => {
             problems.push(ConfigProblem::new(
                 &negate_key,
-                format!("there is no config '{key}' defining a predicate to be negated"),
+                format!(
+                    "Config '{negate_key}' was provided but there is no config '{key}' defining a \
+                     predicate to be negated."
+                ),
             ));
             None
         }
@@ -240,7 +244,8 @@ fn unknown<'a>(
         ),
         Some(class) => {
             let all: Vec<&str> = all.collect();
-            let why = format!("there is no such {what}; there are {}", all.join(", "));
+            let all = all.join(", ");
+            let why = format!("Class {class} could not be found. As a {what} there are {all}");
             ConfigProblem::invalid(key, class, &why)
         }
     }

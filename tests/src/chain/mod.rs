@@ -1,5 +1,8 @@
 //! A chain made for one test: databases, workers and connectors of its own on the shared lab.
 
+mod configs;
+mod peers;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -7,11 +10,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::Message;
-use serde_json::{Map, Value, json};
-use walbridge_lab::{Hopeless, Http, Lab, PASSWORD, RunningWorker, Site, USER, Worker, wait_for};
+use serde_json::{Value, json};
+use walbridge_lab::{Hopeless, Http, Lab, RunningWorker, Site, Worker, wait_for};
 
 use crate::sql::Sql;
 use crate::topic::{self, Decoder, text};
+
+use peers::Peer;
 
 /// How long servers and workers may take to get going on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -86,6 +91,9 @@ pub struct Chain {
     dir: PathBuf,
     ports: [u16; 2],
     workers: BTreeMap<&'static str, RunningWorker>,
+    peers: Vec<Peer>,
+    /// The worker of east's group that is asked, if not the first.
+    speaker: Option<String>,
     http: Http,
 }
 
@@ -108,10 +116,13 @@ impl Chain {
             dir,
             ports,
             workers: BTreeMap::new(),
+            peers: Vec::new(),
+            speaker: None,
             http,
         };
         for end in chain.ends() {
-            std::fs::write(chain.worker_path(end), chain.worker_file(end))?;
+            let (url, kafka) = (chain.own_url(end), chain.site(end).kafka().bootstrap());
+            std::fs::write(chain.worker_path(end), chain.worker_file(end, &url, &kafka))?;
         }
         Ok(chain)
     }
@@ -137,7 +148,7 @@ impl Chain {
     pub fn start_worker(&mut self, end: End, crash_at: Option<&str>) -> Result<()> {
         let name = format!("{}-{}", self.plan.name, name_of(end));
         let mut worker =
-            Worker::new(self.lab.dir(), &name, &self.worker_path(end)).url(&self.url(end));
+            Worker::new(self.lab.dir(), &name, &self.worker_path(end)).url(&self.own_url(end));
         if let Some(point) = crash_at {
             worker = worker.crash_at(point);
         }
@@ -411,6 +422,14 @@ impl Chain {
         for (name, worker) in &self.workers {
             let _ = writeln!(words, "worker {name}: …\n{}", worker.log_tail(15));
         }
+        for peer in &self.peers {
+            let _ = writeln!(
+                words,
+                "{}: …\n{}",
+                peer.worker.name(),
+                peer.worker.log_tail(15)
+            );
+        }
         words
     }
 
@@ -462,66 +481,7 @@ impl Chain {
         format!("{}-{part}", self.plan.name)
     }
 
-    /// Returns the configuration of a connector.
-    pub fn config(&self, part: Part) -> Value {
-        let (mut config, extra) = match part {
-            Part::Source => (self.source(), &self.plan.source),
-            Part::Mirror => (self.mirror(), &self.plan.mirror),
-            Part::Sink => (self.sink(), &self.plan.sink),
-        };
-        for (key, value) in extra.as_object().unwrap_or(&Map::new()) {
-            if value.is_null() {
-                config.remove(key);
-            } else {
-                config.insert(key.clone(), value.clone());
-            }
-        }
-        Value::Object(config)
-    }
-
-    fn source(&self) -> Map<String, Value> {
-        let (site, name) = (self.lab.east(), &self.plan.name);
-        object(json!({
-            "connector.class": "PostgresSource",
-            "database.hostname": "127.0.0.1",
-            "database.port": site.postgres().port().to_string(),
-            "database.user": USER,
-            "database.password": PASSWORD,
-            "database.dbname": name,
-            "topic.prefix": name,
-            "slot.name": name,
-            "publication.name": name,
-            "schema.include.list": "public",
-            "schema.registry.url": site.registry().url(),
-        }))
-    }
-
-    fn mirror(&self) -> Map<String, Value> {
-        object(json!({
-            "connector.class": "Mirror",
-            "source.cluster.alias": "east",
-            "source.cluster.bootstrap.servers": self.lab.east().kafka().link_bootstrap(),
-            "source.schema.registry.url": self.lab.east().registry().link_url(),
-            "target.schema.registry.url": self.lab.west().registry().url(),
-            "topics": format!("{}\\..*", self.plan.name),
-        }))
-    }
-
-    fn sink(&self) -> Map<String, Value> {
-        let registry = self.site(self.end_of(Part::Sink)).registry().url();
-        object(json!({
-            "connector.class": "PostgresSink",
-            "topics.regex": format!("{}\\..*", self.plan.name),
-            "connection.hostname": "127.0.0.1",
-            "connection.port": self.lab.west().postgres().port().to_string(),
-            "connection.username": USER,
-            "connection.password": PASSWORD,
-            "connection.dbname": self.plan.name,
-            "schema.registry.url": registry,
-        }))
-    }
-
-    fn url(&self, end: End) -> String {
+    fn own_url(&self, end: End) -> String {
         format!(
             "http://127.0.0.1:{}",
             self.ports[usize::from(end == End::West)]
@@ -529,62 +489,21 @@ impl Chain {
     }
 
     fn url_of(&self, part: Part) -> String {
-        self.url(self.end_of(part))
+        match (self.end_of(part), &self.speaker) {
+            (End::East, Some(url)) => url.clone(),
+            (end, _) => self.own_url(end),
+        }
     }
 
     fn worker_path(&self, end: End) -> PathBuf {
         self.dir.join(format!("{}.toml", name_of(end)))
-    }
-
-    fn worker_file(&self, end: End) -> String {
-        let group = format!("{}-{}", self.plan.name, name_of(end));
-        let mut keys = BTreeMap::from([
-            ("group.id".to_owned(), group.clone()),
-            (
-                "bootstrap.servers".to_owned(),
-                self.site(end).kafka().bootstrap(),
-            ),
-            ("listeners".to_owned(), self.url(end)),
-            (
-                "config.storage.topic".to_owned(),
-                format!("{group}-configs"),
-            ),
-            (
-                "config.storage.replication.factor".to_owned(),
-                "1".to_owned(),
-            ),
-            (
-                "offset.storage.topic".to_owned(),
-                format!("{group}-offsets"),
-            ),
-            (
-                "offset.storage.replication.factor".to_owned(),
-                "1".to_owned(),
-            ),
-            ("offset.storage.partitions".to_owned(), "3".to_owned()),
-            ("status.storage.topic".to_owned(), format!("{group}-status")),
-            (
-                "status.storage.replication.factor".to_owned(),
-                "1".to_owned(),
-            ),
-            ("status.storage.partitions".to_owned(), "1".to_owned()),
-            // Several partitions per table, or order across partitions would not be put to test.
-            (
-                "topic.creation.default.partitions".to_owned(),
-                "3".to_owned(),
-            ),
-        ]);
-        keys.extend(self.plan.worker.iter().cloned());
-        keys.iter().fold(String::new(), |mut file, (key, value)| {
-            let _ = writeln!(file, "\"{key}\" = {value:?}");
-            file
-        })
     }
 }
 
 impl Drop for Chain {
     fn drop(&mut self) {
         self.workers.clear();
+        self.peers.clear();
         for site in [self.lab.east(), self.lab.west()] {
             // A server that a fault left dead is repaired, and its database forgotten, by the lab.
             let _ = site.postgres().drop_database(&self.plan.name);
@@ -596,12 +515,5 @@ fn name_of(end: End) -> &'static str {
     match end {
         End::East => "east",
         End::West => "west",
-    }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
     }
 }

@@ -1,11 +1,23 @@
 //! What each command does, and how it ends: 0 done, 1 wrong configuration, 2 something outside is not
 //! as it must be, 3 a defect.
 
+mod apply;
+mod client;
+mod folder;
+mod password;
+mod status;
+
+pub(crate) use apply::{Wishes, apply};
+pub(crate) use client::Target;
+pub(crate) use password::{By, password};
+pub(crate) use status::status;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use folder::{ConnectorFile, Folder};
 use tokio::signal::unix::{SignalKind, signal};
 use walbridge::catalog::Catalog;
 use walbridge::config::WorkerConfig;
@@ -82,23 +94,25 @@ fn stop_on_signal(stopper: Stopper) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Checks files without touching any server.
-pub(crate) fn check(files: &[PathBuf], env: &BTreeMap<String, String>) -> ExitCode {
-    let mut mistakes = 0;
-    for file in files {
-        let is_worker = file.extension().is_some_and(|ext| ext == "toml");
-        let found = if is_worker {
-            check_worker(file, env)
-        } else {
-            check_connector(file)
-        };
+/// Checks files, and the files of folders, without touching any server.
+pub(crate) fn check(paths: &[PathBuf], env: &BTreeMap<String, String>) -> ExitCode {
+    let folder = Folder::read(paths);
+    let mut mistakes = folder.mistakes.len();
+    folder.mistakes.iter().for_each(|line| say(line));
+    let workers = folder
+        .workers
+        .iter()
+        .map(|file| (file, check_worker(file, env)));
+    let connectors = folder
+        .connectors
+        .iter()
+        .map(|file| (&file.path, check_connector(file)));
+    for (file, found) in workers.chain(connectors) {
         if found.is_empty() {
             say(&format!("{}: good", file.display()));
         }
         mistakes += found.len();
-        for line in found {
-            say(&line);
-        }
+        found.iter().for_each(|line| say(line));
     }
     if mistakes == 0 {
         ExitCode::SUCCESS
@@ -114,16 +128,9 @@ fn check_worker(file: &Path, env: &BTreeMap<String, String>) -> Vec<String> {
     }
 }
 
-fn check_connector(file: &Path) -> Vec<String> {
-    let shown = file.display();
-    let read = std::fs::read_to_string(file)
-        .map_err(|error| error.to_string())
-        .and_then(|text| connector::parse_request(&text));
-    let config = match read {
-        Ok(config) => config,
-        Err(error) => return vec![format!("{shown}: {error}")],
-    };
-    match connector::check(&Catalog::built_in(), &Resolver::new(), &config) {
+fn check_connector(file: &ConnectorFile) -> Vec<String> {
+    let shown = file.path.display();
+    match connector::check(&Catalog::built_in(), &Resolver::new(), &file.config) {
         Ok(checked) => checked
             .problems
             .iter()

@@ -1,0 +1,225 @@
+//! Avro with a schema registry, as Confluent's `AvroConverter` writes and reads it.
+//!
+//! ```text
+//!  Schema ── text ──▶ Avro schema ── store ──▶ id ─┐
+//!  Value ─── write ─────────────────▶ Avro bytes ──┴─▶ frame
+//!  frame ── id ── store ──▶ Avro schema ── plan ──▶ Node ── read ──▶ Schema, Value
+//! ```
+//!
+//! Where this differs from Java:
+//! * a schema without `connect.version` has no version; Java sets the number that its subject counts
+//!   it by, which takes a further call of the registry;
+//! * schemaless bytes can be written, and so can two maps of unlike entries in one schema;
+//! * a decimal in a fixed number of bytes can be read;
+//! * enums, fixed bytes and unions of several types are read as Java reads them, but what was read
+//!   from them is written as text, bytes and structs;
+//! * a recursive schema is refused, but for the one that schemaless values have.
+
+mod anything;
+mod defaults;
+mod name;
+mod plan;
+mod read;
+mod text;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use walbridge_connector_api::data::{Schema, SchemaAndValue, Type, Value};
+use walbridge_schemas::avro::Reader;
+use walbridge_schemas::frame;
+use walbridge_schemas::registry::{Registry, RegistryError};
+
+use self::plan::{Node, Shape};
+use super::{ConvertError, Converter};
+
+/// Under which subject a schema is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SubjectNames {
+    /// The topic's name with `-key` or `-value`.
+    #[default]
+    Topic,
+    /// The record's full name.
+    Record,
+    /// The topic's name, a hyphen and the record's full name.
+    TopicRecord,
+}
+
+impl SubjectNames {
+    /// Finds a strategy by its class in Java or that class's simple name.
+    pub fn find(name: &str) -> Option<Self> {
+        Some(match name.trim().rsplit('.').next()? {
+            "TopicNameStrategy" => Self::Topic,
+            "RecordNameStrategy" => Self::Record,
+            "TopicRecordNameStrategy" => Self::TopicRecord,
+            _ => return None,
+        })
+    }
+}
+
+/// How an Avro converter is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AvroOptions {
+    /// Whether it stands for keys.
+    pub key: bool,
+    /// Under which subjects schemas are registered.
+    pub subjects: SubjectNames,
+    /// Whether what Avro has no words for is written as `connect.…` members of the schema.
+    pub metadata: bool,
+    /// Whether the members of a union are read under their full names.
+    pub enhanced: bool,
+    /// How many schemas are remembered each way.
+    pub cache: usize,
+}
+
+/// Keeps Avro schemas by id.
+pub trait SchemaStore: Send {
+    /// Returns the id of a schema under a subject, registering it if it is new there.
+    ///
+    /// # Errors
+    /// If it is out of reach or refuses the schema.
+    fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError>;
+
+    /// Returns the schema with this id.
+    ///
+    /// # Errors
+    /// If it is out of reach or has none.
+    fn schema(&self, id: u32) -> Result<Arc<str>, RegistryError>;
+}
+
+impl SchemaStore for Registry {
+    fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        Self::register(self, subject, schema)
+    }
+
+    fn schema(&self, id: u32) -> Result<Arc<str>, RegistryError> {
+        Self::schema(self, id)
+    }
+}
+
+/// Writes and reads Avro.
+pub struct AvroConverter {
+    store: Box<dyn SchemaStore>,
+    options: AvroOptions,
+    /// The ids of written schemas by topic; `None` is that of values without a schema.
+    written: HashMap<Option<Schema>, HashMap<String, u32>>,
+    read: HashMap<u32, Arc<Node>>,
+}
+
+impl AvroConverter {
+    /// Creates a converter; the store is not asked yet.
+    pub fn new(store: Box<dyn SchemaStore>, options: AvroOptions) -> Self {
+        Self {
+            store,
+            options,
+            written: HashMap::new(),
+            read: HashMap::new(),
+        }
+    }
+
+    fn id(&mut self, topic: &str, schema: &Option<Schema>) -> Result<u32, ConvertError> {
+        if let Some(id) = self.written.get(schema).and_then(|ids| ids.get(topic)) {
+            return Ok(*id);
+        }
+        let text = match schema {
+            Some(schema) => text::of(schema, self.options.metadata)?,
+            None => anything::SCHEMA.to_owned(),
+        };
+        let id = self.store.register(&self.subject(topic, schema)?, &text)?;
+        if self.written.len() >= self.options.cache {
+            self.written.clear();
+        }
+        let ids = self.written.entry(schema.clone()).or_default();
+        ids.insert(topic.to_owned(), id);
+        Ok(id)
+    }
+
+    fn subject(&self, topic: &str, schema: &Option<Schema>) -> Result<String, ConvertError> {
+        if self.options.subjects == SubjectNames::Topic {
+            let part = if self.options.key { "key" } else { "value" };
+            return Ok(format!("{topic}-{part}"));
+        }
+        let name = match schema {
+            Some(schema) => text::record_name(schema),
+            None => Some(anything::NAME),
+        };
+        let name = name.ok_or_else(|| {
+            ConvertError::data(
+                "its subject is named after a record, and this is none: choose TopicNameStrategy",
+            )
+        })?;
+        Ok(match self.options.subjects {
+            SubjectNames::TopicRecord => format!("{topic}-{name}"),
+            _ => name.to_owned(),
+        })
+    }
+
+    fn node(&mut self, id: u32) -> Result<Arc<Node>, ConvertError> {
+        if let Some(node) = self.read.get(&id) {
+            return Ok(Arc::clone(node));
+        }
+        let text = self.store.schema(id)?;
+        let node = plan::of(&text, self.options).map_err(|error| {
+            ConvertError::data(format!(
+                "schema {id} of the registry cannot be used: {error}"
+            ))
+        })?;
+        let node = Arc::new(node);
+        if self.read.len() >= self.options.cache {
+            self.read.clear();
+        }
+        self.read.insert(id, Arc::clone(&node));
+        Ok(node)
+    }
+}
+
+fn is_bare(schema: &Schema) -> bool {
+    schema.kind() == Type::Bytes && !schema.is_optional()
+}
+
+impl Converter for AvroConverter {
+    fn encode(
+        &mut self,
+        topic: &str,
+        data: &SchemaAndValue,
+    ) -> Result<Option<Vec<u8>>, ConvertError> {
+        if data.value.is_null() {
+            return Ok(None);
+        }
+        let id = self.id(topic, &data.schema)?;
+        let mut out = Vec::with_capacity(128);
+        frame::write(&mut out, id);
+        match (&data.schema, &data.value) {
+            // Bytes that are all of the record have no length of their own.
+            (Some(schema), Value::Bytes(bytes)) if is_bare(schema) => out.extend_from_slice(bytes),
+            (Some(schema), value) => write::value(&mut out, schema, value)?,
+            (None, _) => anything::write(&mut out, &data.value)?,
+        }
+        Ok(Some(out))
+    }
+
+    fn decode(&mut self, _: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, ConvertError> {
+        let Some(bytes) = bytes else {
+            return Ok(SchemaAndValue::NULL);
+        };
+        let (id, bytes) = frame::read(bytes)?;
+        let node = self.node(id)?;
+        let value = if matches!(*node.shape, Shape::Bytes) {
+            bytes.to_vec().into()
+        } else {
+            let mut reader = Reader::new(bytes);
+            let value = read::value(&node, &mut reader)?;
+            reader.finish()?;
+            value
+        };
+        // As in Java, a null at the top has no schema either.
+        Ok(match value {
+            Value::Null => SchemaAndValue::NULL,
+            value => SchemaAndValue {
+                schema: node.schema.clone(),
+                value,
+            },
+        })
+    }
+}
