@@ -72,6 +72,8 @@ pub enum Importance {
 /// How wide a form should draw a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Width {
+    /// As the form likes.
+    None,
     /// A few characters.
     Short,
     /// A word or two.
@@ -99,7 +101,7 @@ pub struct ConfigKey {
     pub importance: Importance,
     /// What it is for, in a sentence or two.
     pub doc: &'static str,
-    /// The heading it stands under.
+    /// The heading it stands under; empty if under none.
     pub group: &'static str,
     /// How wide a form should draw it.
     pub width: Width,
@@ -117,8 +119,8 @@ impl ConfigKey {
             min: None,
             importance: Importance::Medium,
             doc,
-            group: "Common",
-            width: Width::Medium,
+            group: "",
+            width: Width::None,
         }
     }
 

@@ -61,6 +61,11 @@ pub trait Connector: Send + Sync {
     /// Returns the class name that `connector.class` gives.
     fn class(&self) -> &'static str;
 
+    /// Returns the class of its tasks, as their configurations name it.
+    fn task_class(&self) -> &'static str {
+        self.class()
+    }
+
     /// Returns further names it answers to.
     fn aliases(&self) -> &'static [&'static str] {
         &[]

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigKey, Connector, ConnectorKind, Form, Kind, RecordSink, Result, Settings,
-    TaskContext,
+    ConfigDef, ConfigKey, Connector, ConnectorKind, Form, Importance, Kind, RecordSink, Result,
+    Settings, TaskContext,
 };
 
 use crate::sink_task::FileSinkTask;
@@ -16,6 +16,10 @@ pub struct FileStreamSink;
 impl Connector for FileStreamSink {
     fn class(&self) -> &'static str {
         "org.apache.kafka.connect.file.FileStreamSinkConnector"
+    }
+
+    fn task_class(&self) -> &'static str {
+        "org.apache.kafka.connect.file.FileStreamSinkTask"
     }
 
     fn kind(&self) -> ConnectorKind {
@@ -33,11 +37,14 @@ impl Connector for FileStreamSink {
     fn config(&self) -> &ConfigDef {
         static DEF: OnceLock<ConfigDef> = OnceLock::new();
         DEF.get_or_init(|| {
-            ConfigDef::new(vec![ConfigKey::new(
-                "file",
-                Kind::String,
-                "Destination filename. If not specified, the standard output will be used",
-            )])
+            ConfigDef::new(vec![
+                ConfigKey::new(
+                    "file",
+                    Kind::String,
+                    "Destination filename. If not specified, the standard output will be used",
+                )
+                .importance(Importance::High),
+            ])
         })
     }
 

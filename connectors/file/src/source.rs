@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 use walbridge_connector_api::{
-    ConfigDef, ConfigKey, Connector, ConnectorKind, Form, Kind, OffsetEntry, RecordSource, Result,
-    Settings, TaskContext,
+    ConfigDef, ConfigKey, Connector, ConnectorKind, Form, Importance, Kind, OffsetEntry,
+    RecordSource, Result, Settings, TaskContext,
 };
 
 use crate::source_task::FileSourceTask;
@@ -22,6 +22,10 @@ pub struct FileStreamSource;
 impl Connector for FileStreamSource {
     fn class(&self) -> &'static str {
         "org.apache.kafka.connect.file.FileStreamSourceConnector"
+    }
+
+    fn task_class(&self) -> &'static str {
+        "org.apache.kafka.connect.file.FileStreamSourceTask"
     }
 
     fn kind(&self) -> ConnectorKind {
@@ -44,7 +48,8 @@ impl Connector for FileStreamSource {
                     "file",
                     Kind::String,
                     "Source filename. If not specified, the standard input will be used",
-                ),
+                )
+                .importance(Importance::High),
                 ConfigKey::new("topic", Kind::String, "The topic to publish data to").required(),
                 ConfigKey::new(
                     "batch.size",
@@ -53,7 +58,8 @@ impl Connector for FileStreamSource {
                      it is polled",
                 )
                 .default("2000")
-                .min(1),
+                .min(1)
+                .importance(Importance::Low),
             ])
         })
     }

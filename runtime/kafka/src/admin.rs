@@ -127,6 +127,47 @@ impl Admin {
             .delete_records(&partition.topic, partition.partition, before, ANSWER)
     }
 
+    /// Returns everything that a consumer group has committed; nothing if there is no such group.
+    ///
+    /// # Errors
+    /// If the group's coordinator is out of reach.
+    pub fn group_offsets(&self, group: &str) -> Result<Vec<(TopicPartition, i64)>> {
+        let mut all = self.handle.group_offsets(group, ANSWER)?;
+        all.sort();
+        let all = all.into_iter().map(|(topic, partition, offset)| {
+            let topic = topic.into();
+            (TopicPartition { topic, partition }, offset)
+        });
+        Ok(all.collect())
+    }
+
+    /// Commits offsets for a consumer group that has no members, and takes away those that are `None`.
+    ///
+    /// # Errors
+    /// If the group has members, a partition does not exist, or the coordinator is out of reach.
+    pub fn change_group_offsets(
+        &self,
+        group: &str,
+        offsets: &[(TopicPartition, Option<i64>)],
+    ) -> Result<()> {
+        let set = offsets
+            .iter()
+            .filter_map(|(at, offset)| Some((&*at.topic, at.partition, (*offset)?)));
+        let set: Vec<_> = set.collect();
+        let gone = offsets.iter().filter(|(_, offset)| offset.is_none());
+        let gone: Vec<_> = gone.map(|(at, _)| (&*at.topic, at.partition)).collect();
+        let doing = |error: KafkaError| error.while_doing(format!("consumer group {group}"));
+        if !set.is_empty() {
+            let set = self.handle.set_group_offsets(group, &set, ANSWER);
+            set.map_err(doing)?;
+        }
+        if !gone.is_empty() {
+            let gone = self.handle.forget_group_offsets(group, &gone, ANSWER);
+            gone.map_err(doing)?;
+        }
+        Ok(())
+    }
+
     /// Returns a topic's configuration as it is in force.
     ///
     /// # Errors

@@ -61,6 +61,15 @@ impl ConverterChoices {
         }
     }
 
+    /// Returns the kind of converter of one part of a record.
+    pub fn kind(&self, role: Role) -> ConverterKind {
+        match role {
+            Role::Key => self.key.kind,
+            Role::Value => self.value.kind,
+            Role::Header => self.header.kind,
+        }
+    }
+
     /// Returns what is wrong with the converters that `values` name, by key.
     pub fn problems(values: &BTreeMap<String, String>) -> Vec<ConfigProblem> {
         let mut found = Vec::new();
@@ -114,6 +123,10 @@ fn named(role: Role, values: &BTreeMap<String, String>) -> Option<&str> {
 fn settings_of(role: Role, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let own = values.iter().filter_map(|(key, value)| {
         let name = key.strip_prefix(role.prefix())?;
+        // Which version it is to be is for the runtime to check: there is one.
+        if name == "plugin.version" {
+            return None;
+        }
         Some((name.to_owned(), value.clone()))
     });
     own.collect()

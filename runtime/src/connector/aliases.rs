@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind};
+use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Form, Importance, Kind};
+use walbridge_pipeline::converters::{ConverterKind, Role};
 use walbridge_pipeline::{predicates, transforms};
 
-use super::describe::{importance, value_info};
+use super::appearance;
+use super::describe::{importance, key_info, value_info};
 
 /// What an alias stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,15 @@ impl Sort {
         }
     }
 
+    /// Returns whether there is such a class.
+    fn knows(self, class: Option<&String>) -> bool {
+        let class = class.map_or("", |class| class.trim());
+        match self {
+            Self::Transform => transforms::find(class).is_some(),
+            Self::Predicate => predicates::find(class).is_some(),
+        }
+    }
+
     /// Returns the options of a class; none if there is no such class.
     fn options(self, class: &str) -> ConfigDef {
         let found = match self {
@@ -70,29 +81,40 @@ const USE: [ConfigKey; 2] = [
     ),
 ];
 
-/// The groups of the aliases in a configuration, and their keys as validate describes them.
+/// Keys that are there because of what a configuration names, as validate describes them.
 pub(super) struct Aliases {
-    pub(super) groups: Vec<String>,
     pub(super) configs: Vec<Value>,
     /// The names of the keys described.
     pub(super) names: Vec<String>,
 }
 
-/// Describes the keys of the transforms and predicates that a configuration names.
-pub(super) fn describe(config: &BTreeMap<String, String>, problems: &[ConfigProblem]) -> Aliases {
+/// Describes the keys of the transforms, predicates and converters that a configuration names.
+pub(super) fn describe(
+    form: Form,
+    config: &BTreeMap<String, String>,
+    problems: &[ConfigProblem],
+) -> Aliases {
     let mut found = Aliases {
-        groups: Vec::new(),
         configs: Vec::new(),
         names: Vec::new(),
     };
+    let mut groups: Vec<String> = Vec::new();
     for sort in [Sort::Transform, Sort::Predicate] {
         let list = config.get(sort.list()).map_or("", String::as_str);
         for alias in list.split(',').map(str::trim).filter(|a| !a.is_empty()) {
             let group = sort.group(alias);
-            if !found.groups.contains(&group) {
+            if !groups.contains(&group) {
                 found.alias(sort, alias, &group, config, problems);
-                found.groups.push(group);
+                groups.push(group);
             }
+        }
+    }
+    for role in [Role::Key, Role::Value, Role::Header] {
+        let named = config.get(role.key()).map(|name| name.trim());
+        if form == Form::Records
+            && let Some(kind) = named.and_then(ConverterKind::find)
+        {
+            found.converter(role, kind, config, problems);
         }
     }
     found
@@ -126,8 +148,26 @@ impl Aliases {
         });
         self.push(&definition, config, &sort.classes(), problems);
         let own = sort.options(class.map_or("", |class| class.trim()));
-        let uses = USE.iter().filter(|_| sort == Sort::Transform);
-        for (order, key) in (1..).zip(own.keys.iter().chain(uses)) {
+        let version = sort.knows(class).then_some(crate::VERSION);
+        let definition = json!({
+            "name": format!("{prefix}plugin.version"),
+            "type": "STRING",
+            "required": false,
+            "default_value": version,
+            "importance": importance(Importance::High),
+            "documentation": format!("Version of the '{alias}' {word}; there is only one of each."),
+            "group": group,
+            "width": "LONG",
+            "display_name": format!("{shown} version for {alias}"),
+            "dependents": [],
+            "order_in_group": 1,
+        });
+        let versions: Vec<_> = version.into_iter().collect();
+        self.push(&definition, config, &versions, problems);
+        let uses = USE
+            .iter()
+            .filter(|_| sort == Sort::Transform && sort.knows(class));
+        for (order, key) in (2..).zip(own.keys.iter().chain(uses)) {
             let definition = json!({
                 "name": format!("{prefix}{}", key.name),
                 "type": key.kind.as_str(),
@@ -141,6 +181,20 @@ impl Aliases {
                 "dependents": [],
                 "order_in_group": order,
             });
+            self.push(&definition, config, key.allowed, problems);
+        }
+    }
+
+    fn converter(
+        &mut self,
+        role: Role,
+        kind: ConverterKind,
+        config: &BTreeMap<String, String>,
+        problems: &[ConfigProblem],
+    ) {
+        for key in &kind.config().keys {
+            let mut definition = key_info(key, appearance::of_converter(key));
+            definition["name"] = json!(format!("{}{}", role.prefix(), key.name));
             self.push(&definition, config, key.allowed, problems);
         }
     }

@@ -44,18 +44,21 @@ impl Checked {
         if self.problems.is_empty() {
             return Ok((self.connector, self.def));
         }
-        let list: Vec<_> = self
-            .problems
-            .iter()
-            .map(|p| format!("\n{}", p.message))
-            .collect();
-        Err(ConfigError::Invalid(format!(
-            "Connector configuration is invalid and contains the following {} error(s):{}\n\
+        let messages = self.problems.iter().map(|p| p.message.as_str());
+        Err(ConfigError::invalid(&messages.collect::<Vec<_>>()))
+    }
+}
+
+impl ConfigError {
+    /// Creates the error of a configuration with these mistakes, in Kafka Connect's words.
+    pub fn invalid(messages: &[&str]) -> Self {
+        Self::Invalid(format!(
+            "Connector configuration is invalid and contains the following {} error(s):\n{}\n\
              You can also find the above list of errors at the endpoint \
              `/connector-plugins/{{connectorType}}/config/validate`",
-            list.len(),
-            list.concat()
-        )))
+            messages.len(),
+            messages.join("\n")
+        ))
     }
 }
 
@@ -210,7 +213,7 @@ pub fn load(
                 task.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }
-        task.insert("task.class".into(), loaded.connector.class().into());
+        task.insert("task.class".into(), loaded.connector.task_class().into());
     }
     Ok((loaded, tasks))
 }

@@ -3,25 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Width};
+use walbridge_connector_api::{ConfigDef, ConfigKey, Form, Importance, Kind, Width};
+use walbridge_pipeline::ConverterChoices;
+use walbridge_pipeline::converters::{ConverterKind, Role};
 
-use super::aliases;
+use super::appearance::Row;
+use super::check::Checked;
+use super::{aliases, appearance, framework};
 use crate::plugins::{self, PluginKind};
 use crate::secrets::{has_placeholder, is_secret};
 
 /// Describes every key: the answer of `GET /connector-plugins/{p}/config`.
-pub fn key_infos(def: &ConfigDef) -> Vec<Value> {
-    let mut order = BTreeMap::new();
-    def.keys
-        .iter()
-        .map(|key| {
-            let place = order.entry(key.group).and_modify(|n| *n += 1).or_insert(1);
-            key_info(key, *place)
-        })
-        .collect()
+pub fn key_infos(def: &ConfigDef, kind: PluginKind) -> Vec<Value> {
+    let looks = match kind {
+        PluginKind::Source | PluginKind::Sink => appearance::of,
+        PluginKind::Converter | PluginKind::HeaderConverter => appearance::of_converter,
+        PluginKind::Transformation | PluginKind::Predicate => |_: &ConfigKey| None,
+    };
+    let keys = listed(def).into_iter();
+    keys.map(|key| key_info(key, looks(key))).collect()
 }
 
-fn key_info(key: &ConfigKey, order: i32) -> Value {
+/// Returns the keys that are listed whether they are set or not: the connector's own, and of the
+/// runtime's those that Kafka Connect has too.
+fn listed(def: &ConfigDef) -> Vec<&ConfigKey> {
+    let keys = def.keys.iter();
+    keys.filter(|key| !framework::is_extension(key)).collect()
+}
+
+/// Describes a key as it looks by itself, or as Kafka Connect has it look.
+pub(super) fn key_info(key: &ConfigKey, row: Option<&Row>) -> Value {
+    let group = row.map_or(key.group, |row| row.1);
     json!({
         "name": key.name,
         "type": key.kind.as_str(),
@@ -29,15 +41,16 @@ fn key_info(key: &ConfigKey, order: i32) -> Value {
         "default_value": key.default,
         "importance": importance(key.importance),
         "documentation": key.doc,
-        "group": key.group,
-        "width": match key.width {
+        "group": (!group.is_empty()).then_some(group),
+        "width": match row.map_or(key.width, |row| row.2) {
+            Width::None => "NONE",
             Width::Short => "SHORT",
             Width::Medium => "MEDIUM",
             Width::Long => "LONG",
         },
-        "display_name": key.name,
+        "display_name": row.map_or(key.name, |row| row.3),
         "dependents": [],
-        "order_in_group": order,
+        "order_in_group": row.map_or(-1, |row| row.4),
     })
 }
 
@@ -49,34 +62,44 @@ pub(super) fn importance(importance: Importance) -> &'static str {
     }
 }
 
-/// Describes every key with its value and its problems: the answer of validate.
+/// Describes every key with its value and its problems: the answer of validate. What the connector does
+/// not name itself is the worker's.
 pub fn config_infos(
     class: &str,
-    def: &ConfigDef,
+    checked: &Checked,
     config: &BTreeMap<String, String>,
-    problems: &[ConfigProblem],
+    worker: &ConverterChoices,
 ) -> Value {
+    let Checked { def, problems, .. } = checked;
     let errors = |name: &str| -> Vec<&str> {
-        problems
-            .iter()
-            .filter(|p| p.key == name)
-            .map(|p| p.message.as_str())
-            .collect()
+        let own = problems.iter().filter(|problem| problem.key == name);
+        own.map(|problem| problem.message.as_str()).collect()
     };
-    let mut configs: Vec<Value> = def
-        .keys
-        .iter()
-        .zip(key_infos(def))
-        .map(|(key, info)| {
-            let given = config.get(key.name).map(String::as_str).or(key.default);
-            let hide = key.kind == Kind::Password
-                && given.is_some_and(|value| !value.is_empty() && !has_placeholder(value));
-            let value = if hide { Some("[hidden]") } else { given };
-            let recommended = recommended(key);
-            json!({ "definition": info, "value": value_info(key.name, value, &recommended, &errors(key.name)) })
-        })
-        .collect();
-    let mut aliases = aliases::describe(config, problems);
+    let defaults = match checked.connector.form() {
+        Form::Records => converter_defaults(config, worker),
+        Form::Bytes => BTreeMap::new(),
+    };
+    let set = |key: &&ConfigKey| {
+        let wrong = problems.iter().any(|problem| problem.key == key.name);
+        !framework::is_extension(key) || config.contains_key(key.name) || wrong
+    };
+    let mut configs: Vec<Value> = Vec::new();
+    for key in def.keys.iter().filter(set) {
+        let mut info = key_info(key, appearance::of(key));
+        let default = defaults.get(key.name).copied().or(key.default);
+        info["default_value"] = json!(default);
+        let given = config.get(key.name).map(String::as_str).or(default);
+        let value = shown(key, given);
+        let recommended = match default {
+            None if framework::is_version(key.name) => Vec::new(),
+            _ => recommended(key, checked),
+        };
+        let mut value = value_info(key.name, value.as_deref(), &recommended, &errors(key.name));
+        // Nobody can choose a version of a class that is not there.
+        value["visible"] = json!(!framework::is_version(key.name) || !recommended.is_empty());
+        configs.push(json!({ "definition": info, "value": value }));
+    }
+    let mut aliases = aliases::describe(checked.connector.form(), config, problems);
     configs.append(&mut aliases.configs);
     let described = |name: &String| def.get(name).is_some() || aliases.names.contains(name);
     // Whatever else is wrong, also a key that is missing: a count without its message helps nobody.
@@ -90,10 +113,9 @@ pub fn config_infos(
             "value": value_info(name, shown, &[], &errors(name)),
         }));
     }
-    let mut groups: Vec<&str> = Vec::new();
-    let of_aliases = aliases.groups.iter().map(String::as_str);
-    for group in def.keys.iter().map(|key| key.group).chain(of_aliases) {
-        if !groups.contains(&group) {
+    let mut groups: Vec<&Value> = Vec::new();
+    for group in configs.iter().map(|config| &config["definition"]["group"]) {
+        if group.is_string() && !groups.contains(&group) {
             groups.push(group);
         }
     }
@@ -105,9 +127,47 @@ pub fn config_infos(
     })
 }
 
+/// Returns a value as it may be shown: secrets hidden, lists without spaces.
+fn shown(key: &ConfigKey, given: Option<&str>) -> Option<String> {
+    let given = given?;
+    Some(match key.kind {
+        Kind::Password if !given.is_empty() && !has_placeholder(given) => "[hidden]".to_owned(),
+        Kind::List => {
+            let parts: Vec<&str> = given.split(',').map(str::trim).collect();
+            parts.join(",")
+        }
+        _ => given.to_owned(),
+    })
+}
+
+/// Returns which converters a connector of records has if it names none, and the versions of those it
+/// has.
+fn converter_defaults(
+    config: &BTreeMap<String, String>,
+    worker: &ConverterChoices,
+) -> BTreeMap<&'static str, &'static str> {
+    let versions = [
+        "key.converter.plugin.version",
+        "value.converter.plugin.version",
+        "header.converter.plugin.version",
+    ];
+    let roles = [Role::Key, Role::Value, Role::Header];
+    let mut defaults = BTreeMap::new();
+    for (role, version) in roles.into_iter().zip(versions) {
+        defaults.insert(role.key(), worker.kind(role).class());
+        let named = config.get(role.key());
+        if named.is_none_or(|name| ConverterKind::find(name.trim()).is_some()) {
+            defaults.insert(version, crate::VERSION);
+        }
+    }
+    defaults
+}
+
 /// Returns the values that a form should offer.
-fn recommended(key: &ConfigKey) -> Vec<&'static str> {
+fn recommended(key: &ConfigKey, checked: &Checked) -> Vec<&'static str> {
     let kind = match key.name {
+        "connector.plugin.version" => return vec![checked.connector.version()],
+        name if framework::is_version(name) => return vec![crate::VERSION],
         "key.converter" | "value.converter" => PluginKind::Converter,
         "header.converter" => PluginKind::HeaderConverter,
         _ => return key.allowed.to_vec(),

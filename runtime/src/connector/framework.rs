@@ -23,9 +23,9 @@ const PREFIXES: [&str; 8] = [
 /// Returns all keys of a connector: the runtime's first, then its own.
 pub fn definition(connector: &dyn Connector) -> ConfigDef {
     let own = connector.config();
-    let mut keys = common();
+    let mut keys = common(connector.version());
     keys.extend(match connector.kind() {
-        ConnectorKind::Source => source(),
+        ConnectorKind::Source => source(connector.form()),
         ConnectorKind::Sink => sink(),
     });
     // A connector that defines one of these itself knows better.
@@ -36,14 +36,18 @@ pub fn definition(connector: &dyn Connector) -> ConfigDef {
         .passing(&PREFIXES)
 }
 
-fn common() -> Vec<ConfigKey> {
+fn common(version: &'static str) -> Vec<ConfigKey> {
     use Kind::{Boolean, Class, Int, List, Long, String as Text};
     let converter = |name, part| ConfigKey::new(name, Class, part).importance(Importance::Low);
-    let error = |name, kind, default, doc| {
-        ConfigKey::new(name, kind, doc)
-            .default(default)
-            .group("Error Handling")
+    let version_of = |name| {
+        ConfigKey::new(
+            name,
+            Text,
+            "Version of the plugin; there is only one of each.",
+        )
+        .importance(Importance::Low)
     };
+    let error = |name, kind, default, doc| ConfigKey::new(name, kind, doc).default(default);
     vec![
         ConfigKey::new(
             "name",
@@ -57,6 +61,9 @@ fn common() -> Vec<ConfigKey> {
             "Name or alias of the class for this connector.",
         )
         .required(),
+        version_of("connector.plugin.version")
+            .default(version)
+            .importance(Importance::Medium),
         ConfigKey::new(
             "tasks.max",
             Int,
@@ -77,16 +84,19 @@ fn common() -> Vec<ConfigKey> {
             "Converter of keys, in place of the worker's; its settings follow under key.converter. A \
              connector that writes its bytes itself accepts Avro only.",
         ),
+        version_of("key.converter.plugin.version"),
         converter(
             "value.converter",
             "Converter of values, in place of the worker's; its settings follow under value.converter. \
              A connector that writes its bytes itself accepts Avro only.",
         ),
+        version_of("value.converter.plugin.version"),
         converter(
             "header.converter",
             "Converter of header values, in place of the worker's; its settings follow under \
              header.converter.",
         ),
+        version_of("header.converter.plugin.version"),
         ConfigKey::new(
             "config.action.reload",
             Text,
@@ -101,7 +111,6 @@ fn common() -> Vec<ConfigKey> {
             "Aliases for the transformations to be applied to records, in order.",
         )
         .default("")
-        .group("Transforms")
         .importance(Importance::Low),
         ConfigKey::new(
             "predicates",
@@ -109,7 +118,6 @@ fn common() -> Vec<ConfigKey> {
             "Aliases for the predicates used by transformations.",
         )
         .default("")
-        .group("Predicates")
         .importance(Importance::Low),
         error(
             "errors.retry.timeout",
@@ -145,12 +153,15 @@ fn common() -> Vec<ConfigKey> {
     ]
 }
 
-fn source() -> Vec<ConfigKey> {
-    use Kind::{Int, List, String as Text};
+fn source(form: Form) -> Vec<ConfigKey> {
+    use Kind::{Int, List, Long, String as Text};
+    let boundary = match form {
+        Form::Bytes => "connector",
+        Form::Records => "poll",
+    };
     let topic = |name, doc| {
         ConfigKey::new(name, Int, doc)
             .min(-1)
-            .group("Topic Creation")
             .importance(Importance::Low)
     };
     vec![
@@ -160,7 +171,6 @@ fn source() -> Vec<ConfigKey> {
             "Groups of created topics; only the default.",
         )
         .default("")
-        .group("Topic Creation")
         .importance(Importance::Low),
         topic(
             "topic.creation.default.partitions",
@@ -176,16 +186,27 @@ fn source() -> Vec<ConfigKey> {
             "Accepted for Kafka Connect's sake: delivery is always exactly once.",
         )
         .default("requested")
-        .allowed(&["requested", "required"])
-        .group("Exactly Once Support"),
+        .allowed(&["requested", "required"]),
         ConfigKey::new(
             "transaction.boundary",
             Text,
-            "Only connector: a Kafka transaction ends where the source says that one may.",
+            "A Kafka transaction ends where a source of bytes says that one may (connector), or with what one \
+             poll of a source of records returns (poll); it cannot be chosen.",
         )
-        .default("connector")
-        .allowed(&["connector", "poll", "interval"])
-        .group("Exactly Once Support"),
+        .default(boundary)
+        .allowed(&["connector", "poll", "interval"]),
+        ConfigKey::new(
+            "transaction.boundary.interval.ms",
+            Long,
+            "Must be empty: transactions do not end by time.",
+        )
+        .importance(Importance::Low),
+        ConfigKey::new(
+            "offsets.storage.topic",
+            Text,
+            "Must be empty: offsets are kept in the worker's topic.",
+        )
+        .importance(Importance::Low),
     ]
 }
 
@@ -209,6 +230,16 @@ fn sink() -> Vec<ConfigKey> {
     ]
 }
 
+/// Returns whether a key is one that Kafka Connect does not list: it is described only where it is set.
+pub(super) fn is_extension(key: &ConfigKey) -> bool {
+    key.name.starts_with("topic.creation.default.")
+}
+
+/// Returns whether a key says which version of a plugin to take.
+pub(super) fn is_version(name: &str) -> bool {
+    name.ends_with(".plugin.version")
+}
+
 /// Checks what the runtime cannot do or what contradicts itself.
 pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<ConfigProblem> {
     let mut found = Vec::new();
@@ -221,6 +252,26 @@ pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<Co
             "topic.creation.groups",
             "topic.creation.groups is not available in this version",
         );
+    }
+    for key in ["transaction.boundary.interval.ms", "offsets.storage.topic"] {
+        if connector.kind() == ConnectorKind::Source && settings.raw().contains_key(key) {
+            refuse(
+                key,
+                &format!("{key} is not available in this version; leave it out"),
+            );
+        }
+    }
+    for (key, value) in settings.raw().iter().filter(|(key, _)| is_version(key)) {
+        let version = match key.as_str() {
+            "connector.plugin.version" => connector.version(),
+            _ => crate::VERSION,
+        };
+        if !value.is_empty() && value != version {
+            let words = format!(
+                "Invalid value {value} for configuration {key}: there is only {version}; leave the key out"
+            );
+            refuse(key, &words);
+        }
     }
     transforms(connector.form(), settings, &mut refuse);
     if settings
@@ -238,11 +289,18 @@ pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<Co
             settings.optional("topics"),
             settings.optional("topics.regex"),
         ) {
-            (None, None) => refuse("topics", "Must configure one of topics or topics.regex"),
-            (Some(_), Some(_)) => refuse(
-                "topics",
-                "topics and topics.regex are mutually exclusive options, but both are set.",
-            ),
+            (None, None) => {
+                for key in ["topics", "topics.regex"] {
+                    refuse(key, "Must configure one of topics or topics.regex");
+                }
+            }
+            (Some(_), Some(_)) => {
+                for key in ["topics", "topics.regex"] {
+                    let words =
+                        "topics and topics.regex are mutually exclusive options, but both are set.";
+                    refuse(key, words);
+                }
+            }
             (None, Some(pattern)) => {
                 if let Err(error) = regex::Regex::new(pattern) {
                     refuse(

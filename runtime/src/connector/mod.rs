@@ -1,6 +1,7 @@
 //! A connector's configuration: what it may hold, whether it is right, and how REST describes it.
 
 mod aliases;
+mod appearance;
 mod check;
 mod describe;
 mod framework;

@@ -5,6 +5,7 @@
 //! it on through the group's topic. All decisions of a worker are made on one thread, one after another.
 
 mod command;
+mod group_offsets;
 mod leader;
 mod offsets;
 mod order;
@@ -18,6 +19,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 pub(crate) use command::{Command, Herder, OffsetChange, Order, Outcome, Refusal};
+pub(crate) use group_offsets::group_of;
 
 use crate::group::{Progress, Request, State};
 use crate::state::{Answer, ConnectorEntry, RunState};

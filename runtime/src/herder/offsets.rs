@@ -2,9 +2,9 @@
 
 use walbridge_connector_api::{ConnectorKind, OffsetEntry};
 
-use crate::connector::load_task;
-
+use super::group_offsets::{change_group, group_of};
 use super::{Loop, OffsetChange, Outcome, Refusal};
+use crate::connector::load_task;
 
 impl Loop {
     /// Writes new offsets, or forgets old ones, for a connector that is stopped.
@@ -32,6 +32,9 @@ impl Loop {
             .and_then(|e| e.config.get("connector.class").cloned());
         let kind = class.and_then(|class| self.shared.catalog.find(&class).map(|c| c.kind()));
         if kind == Some(ConnectorKind::Sink) {
+            if let Some(group) = group_of(&self.shared, name)? {
+                return change_group(&group, change);
+            }
             return Err(Refusal::new(
                 400,
                 "This sink keeps its position in the target, in the same transactions as the data; \

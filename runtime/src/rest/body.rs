@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use crate::connector::texts;
+use crate::connector::{ConfigError, texts};
 use crate::state::TargetState;
 
 /// A request to create a connector.
@@ -69,7 +69,8 @@ pub(super) fn create(body: &Bytes) -> Result<Create, ApiError> {
         name
     };
     if name.trim().is_empty() {
-        return Err(ApiError::bad_request("The body must have a \"name\""));
+        let words = "Invalid value  for configuration name: String may not be empty";
+        return Err(ConfigError::invalid(&[words]).into());
     }
     named(&name, &mut config)?;
     let initial = match map.get("initial_state") {

@@ -13,7 +13,7 @@ use super::at::At;
 use super::error::{Answer, ApiError};
 use super::guard::Changed;
 use super::{Api, body, query, status};
-use crate::connector;
+use crate::connector::{self, ConfigError};
 use crate::herder::Order;
 use crate::secrets::{masked, restore};
 use crate::state::TargetState;
@@ -99,9 +99,8 @@ pub(super) async fn patch_config(
             .ok_or_else(|| missing(&name))?
     };
     if patch.get("name").is_some_and(Value::is_null) {
-        return Err(ApiError::bad_request(
-            "Missing required configuration \"name\" which has no default value.",
-        ));
+        let words = "Missing required configuration \"name\" which has no default value.";
+        return Err(ConfigError::invalid(&[words]).into());
     }
     patch.retain(|key, value| {
         let remove = value.is_null();

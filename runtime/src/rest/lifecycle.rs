@@ -77,9 +77,8 @@ pub(super) async fn restart_task(
     State(api): State<Api>,
     Path((name, task)): Path<(String, String)>,
 ) -> Answer {
-    let number = task
-        .parse()
-        .map_err(|_| ApiError::not_found(format!("Unknown task: {name}-{task}")))?;
+    let unknown = || ApiError::not_found(format!("Unknown task: {name}-{task}"));
+    let number = status::number(&task)?.ok_or_else(unknown)?;
     api.herder.ask(Order::RestartTask(name, number)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

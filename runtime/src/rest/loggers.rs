@@ -44,10 +44,15 @@ pub(super) async fn set(
     bytes: Bytes,
 ) -> Answer {
     let map = body::object(&bytes)?;
-    let wanted = map.get("level").and_then(Value::as_str).ok_or_else(|| {
-        ApiError::bad_request("Desired 'level' parameter was not specified in request.")
-    })?;
-    let level = logging::level(wanted)
+    let wanted = match map.get("level") {
+        Some(Value::String(wanted)) => wanted.clone(),
+        None | Some(Value::Null) => {
+            let words = "Desired 'level' parameter was not specified in request.";
+            return Err(ApiError::bad_request(words));
+        }
+        Some(other) => other.to_string(),
+    };
+    let level = logging::level(&wanted)
         .ok_or_else(|| ApiError::not_found(format!("invalid log level '{wanted}'.")))?;
     let scope = query::all(query.as_deref(), "scope");
     let cluster = (scope.first()).is_some_and(|scope| scope.eq_ignore_ascii_case("cluster"));

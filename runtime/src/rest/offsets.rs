@@ -1,8 +1,11 @@
 //! Where a connector is, and putting it elsewhere.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 use walbridge_connector_api::{SourceOffset, SourcePartition};
@@ -10,7 +13,7 @@ use walbridge_connector_api::{SourceOffset, SourcePartition};
 use super::connectors::kind;
 use super::error::{Answer, ApiError};
 use super::{Api, body};
-use crate::herder::{OffsetChange, Order};
+use crate::herder::{OffsetChange, Order, group_of};
 
 /// `GET /connectors/{connector}/offsets`
 pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer {
@@ -18,7 +21,7 @@ pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> An
         return Err(ApiError::not_found(format!("Connector {name} not found")));
     }
     let offsets = if kind(&api, &name) == "sink" {
-        sink(&api, &name)
+        sink(&api, &name).await?
     } else {
         source(&api, &name)
     };
@@ -32,20 +35,36 @@ fn source(api: &Api, name: &str) -> Vec<Value> {
         .collect()
 }
 
-fn sink(api: &Api, name: &str) -> Vec<Value> {
+async fn sink(api: &Api, name: &str) -> Result<Vec<Value>, ApiError> {
+    let (shared, asked) = (Arc::clone(&api.shared), name.to_owned());
+    let committed = tokio::task::spawn_blocking(move || {
+        let group = group_of(&shared, &asked)?;
+        group.map(|group| group.committed()).transpose()
+    });
+    let failed = |error: tokio::task::JoinError| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    };
+    let all: Vec<_> = match committed.await.map_err(failed)?? {
+        Some(committed) => committed,
+        None => applied(api, name),
+    };
+    let all = all.into_iter().map(|(topic, partition, offset)| {
+        json!({
+            "partition": { "kafka_topic": topic, "kafka_partition": partition },
+            "offset": { "kafka_offset": offset },
+        })
+    });
+    Ok(all.collect())
+}
+
+/// Returns how far a sink is that keeps its position in the target.
+fn applied(api: &Api, name: &str) -> Vec<(String, i32, i64)> {
     let live = api.shared.live();
     let tasks = live.values().filter(|task| task.connector == name);
     let here = tasks.flat_map(|task| task.applied());
     let here = here.map(|(at, offset)| (at.topic.to_string(), at.partition, offset));
     let elsewhere = api.shared.member.applied(name);
-    here.chain(elsewhere)
-        .map(|(topic, partition, offset)| {
-            json!({
-                "partition": { "kafka_topic": topic, "kafka_partition": partition },
-                "offset": { "kafka_offset": offset },
-            })
-        })
-        .collect()
+    here.chain(elsewhere).collect()
 }
 
 /// `PATCH /connectors/{connector}/offsets`
@@ -91,9 +110,7 @@ fn entries(
             let partition = entry.get("partition").and_then(Value::as_object);
             let partition = partition
                 .filter(|partition| !partition.is_empty())
-                .ok_or_else(|| {
-                    ApiError::bad_request("The partition for an offset must be an object")
-                })?;
+                .ok_or_else(|| ApiError::bad_request("Partition objects cannot be null"))?;
             let offset = match entry.get("offset") {
                 None | Some(Value::Null) => None,
                 Some(Value::Object(offset)) => Some(offset.clone()),

@@ -32,10 +32,24 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> A
 }
 
 /// `GET /connector-plugins/{plugin}/config`
-pub(super) async fn keys(State(api): State<Api>, Path(plugin): Path<String>) -> Answer {
+pub(super) async fn keys(
+    State(api): State<Api>,
+    Path(plugin): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
     let found = plugins::find(&api.shared.catalog, &plugin);
     let found = found.ok_or_else(|| ApiError::not_found(format!("Unknown plugin {plugin}.")))?;
-    Ok(Json(key_infos(&found.keys)).into_response())
+    let wanted = query::all(query.as_deref(), "version");
+    if let Some(wanted) = wanted.first()
+        && wanted != "latest"
+        && wanted != found.version
+    {
+        return Err(ApiError::bad_request(format!(
+            "Plugin {} not found that matches the version {wanted}, available versions: [{}]",
+            found.class, found.version
+        )));
+    }
+    Ok(Json(key_infos(&found.keys, found.kind)).into_response())
 }
 
 /// `PUT /connector-plugins/{plugin}/config/validate`
@@ -48,9 +62,8 @@ pub(super) async fn validate(
     let class = config.get("connector.class").ok_or(ConfigError::NoClass)?;
     let catalog = &api.shared.catalog;
     let (asked, given) = (catalog.find(&plugin), catalog.find(class));
-    if let (Some(asked), Some(given)) = (asked, given)
-        && asked.class() != given.class()
-    {
+    let same = asked.map(|asked| asked.class()) == given.map(|given| given.class());
+    if given.is_some() && !same {
         return Err(ApiError::bad_request(format!(
             "Included connector type {class} does not match request type {plugin}"
         )));
@@ -70,11 +83,6 @@ pub(super) async fn validate(
         )
     };
     let checked = connector::check(catalog, &api.shared.resolver, &config)?;
-    Ok(Json(config_infos(
-        &class,
-        &checked.def,
-        &config,
-        &checked.problems,
-    ))
-    .into_response())
+    let worker = &api.shared.config.converters;
+    Ok(Json(config_infos(&class, &checked, &config, worker)).into_response())
 }

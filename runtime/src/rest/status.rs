@@ -25,13 +25,22 @@ pub(super) async fn task(
     Path((name, task)): Path<(String, String)>,
 ) -> Answer {
     let missing = || ApiError::not_found(format!("No status found for task {name}-{task}"));
-    let number: u32 = task.parse().map_err(|_| missing())?;
+    let number = number(&task)?.ok_or_else(missing)?;
     let statuses = api.shared.statuses();
     let status = statuses.task(&name, number);
     if status.is_none() && number >= count(&api, &name) {
         return Err(missing());
     }
     Ok(Json(task_status(&api, &name, number, status)).into_response())
+}
+
+/// Reads a task's number from a path, `None` if no task can have it; with anything but a number the path
+/// is none.
+pub(super) fn number(task: &str) -> Result<Option<u32>, ApiError> {
+    match task.parse::<i32>() {
+        Ok(number) => Ok(u32::try_from(number).ok()),
+        Err(_) => Err(ApiError::not_found("HTTP 404 Not Found")),
+    }
 }
 
 /// Returns a connector's status in Kafka Connect's shape.

@@ -146,7 +146,12 @@ fn bodies_that_are_wrong_are_answered_with_400() {
             r#"{"name":"x"}"#,
             "\"config\" object",
         ),
-        ("POST", "/connectors", r#"{"config":{}}"#, "\"name\""),
+        (
+            "POST",
+            "/connectors",
+            r#"{"config":{}}"#,
+            "configuration name",
+        ),
         (
             "POST",
             "/connectors",

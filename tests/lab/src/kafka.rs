@@ -103,6 +103,16 @@ impl Kafka {
         &self.data
     }
 
+    /// Returns the `java` that runs it.
+    pub(crate) fn java(&self) -> &Path {
+        &self.java
+    }
+
+    /// Returns the folder with Kafka's jars, Kafka Connect's among them.
+    pub(crate) fn libs(&self) -> &Path {
+        &self.libs
+    }
+
     /// Prepares one of Kafka's own programs by its class name.
     pub fn tool(&self, class: &str, args: &[&str]) -> Command {
         let mut command = Command::new(&self.java);
@@ -168,7 +178,8 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
 ";
 
-const LOGGING: &str = "\
+/// How a lab's Java servers log.
+pub(crate) const LOGGING: &str = "\
 status=ERROR
 appender.out.type=Console
 appender.out.name=out

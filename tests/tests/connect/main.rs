@@ -1,0 +1,7 @@
+//! Kafka Connect itself beside walbridge: the same questions to both.
+
+mod compare;
+mod normal;
+mod rest;
+mod script;
+mod side;
