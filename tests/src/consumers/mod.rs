@@ -115,7 +115,10 @@ pub fn goldens() -> Result<Vec<(String, String)>> {
 }
 
 /// Fetches a part through `parts.py` unless it is there, and returns its folder.
-fn part(name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// If it cannot be fetched.
+pub fn part(name: &str) -> Result<PathBuf> {
     fetch(name, &walbridge_lab::cache_dir()?, None)
 }
 

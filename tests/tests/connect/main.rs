@@ -1,7 +1,9 @@
 //! Kafka Connect itself beside walbridge: the same questions to both.
 
+mod clients;
 mod compare;
 mod normal;
 mod rest;
 mod script;
 mod side;
+mod worker;

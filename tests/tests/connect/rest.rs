@@ -10,6 +10,7 @@ use walbridge_lab::{Connect, Lab};
 use crate::compare::{Difference, Reason, compare, explain};
 use crate::script::{self, Step};
 use crate::side::Side;
+use crate::worker;
 
 #[test]
 fn answers_differ_only_where_there_is_a_reason() -> Result<()> {
@@ -21,19 +22,12 @@ fn answers_differ_only_where_there_is_a_reason() -> Result<()> {
     let group = format!("compare-{}", std::process::id());
     let connect = Connect::new(lab, kafka, &format!("{group}-one"), &[], &[])?;
     connect.spawn()?;
-    let port = lab.free_port()?;
-    let url = format!("http://127.0.0.1:{port}");
-    let file = dir.join("worker.toml");
-    std::fs::write(
-        &file,
-        worker_file(&format!("{group}-two"), &kafka.bootstrap(), port),
-    )?;
-    let worker = lab.worker("connect-ours", &file).url(&url).start()?;
+    let worker = worker::start(lab, &format!("{group}-two"))?;
     connect.wait_ready()?;
 
     let steps = script::read()?;
     let java = Side::new(&format!("{group}-java"), &connect.url(), &dir)?;
-    let ours = Side::new(&format!("{group}-ours"), &url, &dir)?;
+    let ours = Side::new(&format!("{group}-ours"), &worker.url, &dir)?;
     let (java, ours) = std::thread::scope(|scope| {
         let java = scope.spawn(|| java.run(&steps));
         let ours = ours.run(&steps);
@@ -56,19 +50,6 @@ fn answers_differ_only_where_there_is_a_reason() -> Result<()> {
     let reasons = Reason::all()?;
     let explained = explain(&found, &reasons)?;
     keep(&render(ours.len(), &reasons, &explained))
-}
-
-fn worker_file(group: &str, kafka: &str, port: u16) -> String {
-    format!(
-        "group.id = \"{group}\"\nbootstrap.servers = \"{kafka}\"\n\
-         listeners = \"http://127.0.0.1:{port}\"\n\
-         config.storage.topic = \"{group}-configs\"\nconfig.storage.replication.factor = 1\n\
-         offset.storage.topic = \"{group}-offsets\"\noffset.storage.replication.factor = 1\n\
-         offset.storage.partitions = 3\noffset.flush.interval.ms = 1000\n\
-         status.storage.topic = \"{group}-status\"\nstatus.storage.replication.factor = 1\n\
-         key.converter = \"org.apache.kafka.connect.storage.StringConverter\"\n\
-         value.converter = \"org.apache.kafka.connect.storage.StringConverter\"\n"
-    )
 }
 
 /// Writes the differences down for people.
