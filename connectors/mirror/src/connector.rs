@@ -11,7 +11,7 @@ use walbridge_kafka::{Admin, ClientConfig};
 use crate::position;
 use crate::schema_ids::SchemaIds;
 use crate::scout::Scout;
-use crate::settings::{Plan, definition, registry};
+use crate::settings::{Plan, definition, naming_problem, registry};
 use crate::task::MirrorTask;
 
 /// Copies topics from another cluster into the worker's own.
@@ -48,7 +48,9 @@ impl Connector for MirrorConnector {
     }
 
     fn validate(&self, settings: &Settings) -> Vec<ConfigProblem> {
-        Plan::new(settings).err().unwrap_or_default()
+        let mut found = Plan::new(settings).err().unwrap_or_default();
+        found.extend(naming_problem(settings));
+        found
     }
 
     fn source(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn SourceTask>> {

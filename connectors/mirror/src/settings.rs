@@ -14,6 +14,61 @@ use crate::selection::{Naming, Selection};
 const IDENTITY: &str = "org.apache.kafka.connect.mirror.IdentityReplicationPolicy";
 const PREFIXED: &str = "org.apache.kafka.connect.mirror.DefaultReplicationPolicy";
 
+const NO_SYNCS: &str =
+    "leave it out, positions lie beside the data and there is no topic of offset syncs";
+const NO_GROUPS: &str =
+    "leave it out, offsets of consumer groups are not translated in this version";
+
+/// What MirrorMaker's source connector has and this one has not.
+const OF_MIRROR_MAKER: [(&str, &str); 12] = [
+    (
+        "sync.topic.acls.enabled",
+        "leave it out, access lists are not copied",
+    ),
+    (
+        "sync.topic.acls.interval.seconds",
+        "leave it out, access lists are not copied",
+    ),
+    (
+        "refresh.topics.enabled",
+        "leave it out, topics are always looked for",
+    ),
+    (
+        "sync.topic.configs.interval.seconds",
+        "leave it out, topics get their configuration when they are created",
+    ),
+    (
+        "consumer.poll.timeout.ms",
+        "leave it out, reading does not wait in polls",
+    ),
+    ("offset-syncs.topic.replication.factor", NO_SYNCS),
+    ("offset-syncs.topic.location", NO_SYNCS),
+    ("offset.lag.max", NO_SYNCS),
+    ("emit.offset-syncs.enabled", NO_SYNCS),
+    ("emit.checkpoints.enabled", NO_GROUPS),
+    ("sync.group.offsets.enabled", NO_GROUPS),
+    (
+        "emit.heartbeats.enabled",
+        "leave it out, there are no heartbeats in this version",
+    ),
+];
+
+/// Returns what is wrong if settings were written for MirrorMaker and lean on its naming of topics.
+pub(crate) fn naming_problem(settings: &Settings) -> Option<ConfigProblem> {
+    let class = settings.text("connector.class");
+    let of_java = class.starts_with("org.apache.kafka.connect.mirror.");
+    let named = settings.raw().contains_key("replication.policy.class");
+    (of_java && !named).then(|| {
+        ConfigProblem::new(
+            "replication.policy.class",
+            "replication.policy.class must be given with this class: MirrorMaker puts the source's alias \
+             before a topic's name by default \
+             (org.apache.kafka.connect.mirror.DefaultReplicationPolicy), and here a topic keeps its name \
+             (org.apache.kafka.connect.mirror.IdentityReplicationPolicy)",
+        )
+    })
+}
+
 /// Returns the configuration keys.
 pub(crate) fn definition() -> ConfigDef {
     let low = Importance::Low;
@@ -41,6 +96,7 @@ pub(crate) fn definition() -> ConfigDef {
         ConfigKey::new("target.schema.registry.ssl.ca.location", Kind::String, "A file with the certificate authorities that it may show, in PEM.").group("Registry").importance(low),
     ])
     .passing(&["source.cluster.", "target.cluster.", "source.consumer.", "consumer."])
+    .instead_of(&OF_MIRROR_MAKER)
 }
 
 /// Checked settings.

@@ -156,8 +156,48 @@ pub(crate) fn definition() -> ConfigDef {
             .importance(Importance::Low),
         );
     }
-    ConfigDef::new(keys).passing(&["consumer.override."])
+    ConfigDef::new(keys)
+        .passing(&["consumer.override."])
+        .instead_of(&OF_JDBC_SINKS)
 }
+
+const BY_KEY: &str = "leave it out, rows are found by their table's key";
+const BY_NAME: &str = "leave it out, tables have the names that they have at the source";
+const FOR_EVER: &str = "leave it out, what is out of reach is retried for ever";
+const EVOLUTION: &str =
+    "write schema.evolution, which is basic (tables are created, columns added) or none";
+const POSTGRES: &str = "leave it out, the target is PostgreSQL";
+
+/// What Debezium's and Confluent's JDBC sinks have and this one has not.
+const OF_JDBC_SINKS: [(&str, &str); 21] = [
+    ("connection.user", "write connection.username"),
+    ("pk.mode", BY_KEY),
+    ("pk.fields", BY_KEY),
+    ("primary.key.fields", BY_KEY),
+    ("table.name.format", BY_NAME),
+    ("table.naming.strategy", BY_NAME),
+    ("collection.name.format", BY_NAME),
+    ("collection.naming.strategy", BY_NAME),
+    ("column.naming.strategy", BY_NAME),
+    ("auto.create", EVOLUTION),
+    ("auto.evolve", EVOLUTION),
+    ("max.retries", FOR_EVER),
+    ("retry.backoff.ms", FOR_EVER),
+    ("connection.attempts", FOR_EVER),
+    ("connection.backoff.ms", FOR_EVER),
+    ("dialect.name", POSTGRES),
+    ("dialect.postgres.postgis.schema", POSTGRES),
+    ("quote.identifiers", POSTGRES),
+    ("quote.sql.identifiers", POSTGRES),
+    (
+        "batch.size",
+        "write batch.max.bytes or batch.max.transactions",
+    ),
+    (
+        "use.reduction.buffer",
+        "leave it out, changes of a row are always folded",
+    ),
+];
 
 /// Which topics are read.
 #[derive(Debug, Clone)]

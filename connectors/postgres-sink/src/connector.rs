@@ -54,6 +54,7 @@ impl Connector for PostgresSink {
             "PostgresSinkConnector",
             "PostgresSink",
             "io.debezium.connector.jdbc.JdbcSinkConnector",
+            "io.confluent.connect.jdbc.JdbcSinkConnector",
         ]
     }
 

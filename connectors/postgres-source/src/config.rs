@@ -168,8 +168,25 @@ pub(crate) fn definition() -> ConfigDef {
             .importance(Low),
     ]);
     keys.extend(crate::registry::keys());
-    ConfigDef::new(keys)
+    ConfigDef::new(keys).instead_of(&OF_DEBEZIUM)
 }
+
+/// What Debezium's connector has, or had, and this one has not.
+const OF_DEBEZIUM: [(&str, &str); 7] = [
+    ("database.server.name", "write topic.prefix"),
+    ("table.whitelist", "write table.include.list"),
+    ("table.blacklist", "write table.exclude.list"),
+    ("schema.whitelist", "write schema.include.list"),
+    ("schema.blacklist", "write schema.exclude.list"),
+    (
+        "slot.drop.on.stop",
+        "leave it out, the slot stays; drop it by hand when the connector is not to come back",
+    ),
+    (
+        "event.processing.failure.handling.mode",
+        "leave it out, a change that cannot be handled stops the connector",
+    ),
+];
 
 /// Checks what one key alone cannot tell.
 pub(crate) fn problems(settings: &Settings) -> Vec<ConfigProblem> {

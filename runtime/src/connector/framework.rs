@@ -34,6 +34,7 @@ pub fn definition(connector: &dyn Connector) -> ConfigDef {
     ConfigDef::new(keys)
         .passing(&own.prefixes)
         .passing(&PREFIXES)
+        .instead_of(&own.foreign)
 }
 
 fn common(version: &'static str) -> Vec<ConfigKey> {

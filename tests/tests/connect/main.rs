@@ -6,4 +6,5 @@ mod normal;
 mod rest;
 mod script;
 mod side;
+mod takeover;
 mod worker;
