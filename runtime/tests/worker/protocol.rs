@@ -240,7 +240,7 @@ fn bodies_that_are_wrong_are_answered_with_400() {
             "PATCH",
             "/connectors/c/offsets",
             r#"{"offsets":[{"partition":null}]}"#,
-            "partition",
+            "Partition objects",
         ),
         (
             "PUT",

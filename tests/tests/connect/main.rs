@@ -1,7 +1,9 @@
 //! Kafka Connect itself beside walbridge: the same questions to both.
 
+mod api;
 mod clients;
 mod compare;
+mod files;
 mod normal;
 mod rest;
 mod script;

@@ -1,133 +1,14 @@
 //! What Kafka Connect leaves behind goes on with walbridge, on the same topics.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use walbridge_lab::{Connect, Http, Lab, wait_for};
+use walbridge_lab::{Connect, Lab};
 use walbridge_tests::consumers::part;
 use walbridge_tests::forge::Forger;
 
+use crate::api::Api;
+use crate::files::files;
 use crate::worker::{self, Worker};
-
-const SOON: Duration = Duration::from_secs(40);
-
-/// One who answers Kafka Connect's API.
-struct Api {
-    url: String,
-    http: Http,
-}
-
-impl Api {
-    fn new(url: &str) -> Result<Self> {
-        let (url, http) = (url.to_owned(), Http::new()?);
-        Ok(Self { url, http })
-    }
-
-    fn get(&self, path: &str) -> Result<Value> {
-        self.http.get(&format!("{}/connectors{path}", self.url))
-    }
-
-    fn put(&self, path: &str, body: &Value) -> Result<Value> {
-        self.http
-            .put(&format!("{}/connectors{path}", self.url), body)
-    }
-
-    fn create(&self, name: &str, config: &Value, state: &str) -> Result<()> {
-        let body = json!({ "name": name, "config": config, "initial_state": state });
-        let url = format!("{}/connectors", self.url);
-        self.http.post(&url, &body).map(drop)
-    }
-
-    /// Waits until the connector and its tasks are in these states, the connector's first.
-    fn wait_states(&self, name: &str, states: &[&str]) -> Result<()> {
-        wait_for(&format!("{name} to be {states:?}"), SOON, || {
-            let status = self.get(&format!("/{name}/status"))?;
-            if self.states(name)? == states {
-                return Ok(Some(()));
-            }
-            bail!("it is {status}")
-        })
-    }
-
-    fn states(&self, name: &str) -> Result<Vec<String>> {
-        let status = self.get(&format!("/{name}/status"))?;
-        let tasks = status["tasks"].as_array().into_iter().flatten();
-        let all = std::iter::once(&status["connector"]).chain(tasks);
-        Ok(all
-            .filter_map(|part| Some(part["state"].as_str()?.to_owned()))
-            .collect())
-    }
-
-    /// Waits until the connector's only offset has this value.
-    fn wait_offset(&self, name: &str, pointer: &str, offset: usize) -> Result<()> {
-        let pointer = format!("/offsets/0/offset/{pointer}");
-        wait_for(&format!("{name} to be at {offset}"), SOON, || {
-            let offsets = self.get(&format!("/{name}/offsets"))?;
-            if offsets.pointer(&pointer) == Some(&json!(offset)) {
-                return Ok(Some(()));
-            }
-            bail!("it is at {offsets}")
-        })
-    }
-
-    /// Returns what a connector's status says of its failure.
-    fn trace(&self, name: &str) -> Result<String> {
-        let status = self.get(&format!("/{name}/status"))?;
-        let trace = status["connector"]["trace"].as_str();
-        Ok(trace
-            .with_context(|| format!("{name} has not failed: {status}"))?
-            .to_owned())
-    }
-}
-
-/// Files that connectors read and write.
-struct Files(PathBuf);
-
-impl Files {
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-
-    /// Writes lines so that the file has them up to this number.
-    fn lines_to(&self, name: &str, count: usize) -> Result<usize> {
-        let text: String = (1..=count).map(|n| format!("line {n}\n")).collect();
-        std::fs::write(self.path(name), &text)?;
-        Ok(text.len())
-    }
-
-    /// Waits until a file is the same as another.
-    fn wait_same(&self, copy: &str, original: &str) -> Result<()> {
-        let whole = std::fs::read_to_string(self.path(original))?;
-        wait_for(&format!("{copy} to be as {original}"), SOON, || {
-            let text = std::fs::read_to_string(self.path(copy)).unwrap_or_default();
-            if text == whole {
-                return Ok(Some(()));
-            }
-            bail!("it has {} lines: {text:?}", text.lines().count())
-        })
-    }
-
-    fn source(&self, name: &str, topic: &str) -> Value {
-        json!({
-            "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector",
-            "file": self.path(name), "topic": topic,
-            "topic.creation.default.partitions": "1",
-            "topic.creation.default.replication.factor": "1",
-        })
-    }
-
-    fn sink(&self, name: &str, topic: &str) -> Value {
-        json!({ "connector.class": "FileStreamSink", "file": self.path(name), "topics": topic })
-    }
-}
-
-fn files(lab: &Lab, name: &str) -> Result<Files> {
-    let dir = lab.dir().join("connect").join(name);
-    std::fs::create_dir_all(&dir)?;
-    Ok(Files(dir))
-}
 
 #[test]
 fn a_group_of_kafka_connect_goes_on_with_every_connector_where_it_was() -> Result<()> {
@@ -305,10 +186,9 @@ fn judge_foreign(ours: &Api, worker: &Worker, name: &impl Fn(&str) -> String) ->
             );
         }
     }
-    let url = format!("{}/connectors/{}", ours.url, name("debezium"));
     ours.put(&format!("/{}/stop", name("debezium")), &json!({}))?;
     ours.wait_states(&name("debezium"), &["STOPPED"])?;
-    ours.http.delete(&url)
+    ours.delete(&name("debezium"))
 }
 
 #[test]
