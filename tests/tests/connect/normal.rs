@@ -12,6 +12,7 @@
 //! | loggers but `root` and those of `org.example` | each side has its own |
 //! | order of verbs in `Allow` and in the answer to `OPTIONS` | it means nothing |
 //! | order of names of connectors and of recommended values | it means nothing |
+//! | 500 and 409 by which Connect asks to be asked again during a rebalance (`side.rs` does) | they come by chance |
 //! | order of keys in lists of plugins and of configuration keys | clients look them up by name |
 
 use serde_json::{Map, Value};
