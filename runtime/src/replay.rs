@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
     Batch, ConnectorError, Headers, Partition, Record, Result, Settings, Span, StartAt, StopToken,
-    TopicPartition, TopicSpec, push_header,
+    TopicPartition, TopicSpec, fail_point, push_header,
 };
 use walbridge_kafka::{Admin, Consumer, TransactionalProducer};
 
@@ -121,13 +121,17 @@ pub(crate) fn replay(
         let written = producer
             .send(&out)
             .and_then(|()| producer.send_offsets(&group, &offsets))
-            .and_then(|()| producer.commit());
+            .and_then(|()| {
+                fail_point!("replay-before-commit");
+                producer.commit()
+            });
         if let Err(error) = written {
             if let Err(error) = producer.abort() {
                 tracing::debug!(%error, "could not abort");
             }
             return Err(error.into());
         }
+        fail_point!("replay-after-commit");
         done = found;
         if let Some(error) = trouble {
             return Err(error);

@@ -22,6 +22,8 @@
 //! * a batch's records and offsets are in one Kafka transaction, and a transaction ends only after a
 //!   batch whose [`Batch::boundary`] is set;
 //! * a sink sees each partition in offset order, starting where [`SinkTask::open`] said;
+//! * a record handed to an [`ErrantRecordReporter`] and tolerated is in the dead letter topic, if there is
+//!   one, before its offset is committed;
 //! * an error's [`Disposition`] alone decides what the runtime does with it.
 
 mod batch;

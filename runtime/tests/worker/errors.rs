@@ -1,13 +1,13 @@
 //! Records that cannot be processed: where they go, and that none is lost on the way.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use walbridge_lab::{Lab, RunningWorker};
 
 use crate::records::{Whole, all, committed, create, taken, write};
-use crate::site::{Running, SOON, kafka, name, start_with, wait};
+use crate::site::{Running, SOON, http, kafka, name, start_with, wait};
 
 const DATA: &str = "org.apache.kafka.connect.errors.DataException";
 
@@ -475,29 +475,95 @@ fn settings_that_would_lose_records_are_refused() {
     assert_eq!(errors("FileStreamSource", &with(&dead, &source)), [""; 0]);
 }
 
-/// Runs a worker in a process of its own until it ends itself at a point of the code, and then another.
-fn killed_at(point: &str, dir: &Path, connector: &str, config: &Value) -> RunningWorker {
-    let lab = Lab::shared().unwrap();
-    let (group, port) = (name("killed"), lab.free_port().unwrap());
-    let file = dir.join("worker.toml");
-    let text = format!(
-        "group.id = \"{group}\"\nbootstrap.servers = \"{}\"\nlisteners = \"http://127.0.0.1:{port}\"\n\
-         config.storage.topic = \"{group}-configs\"\noffset.storage.topic = \"{group}-offsets\"\n\
-         status.storage.topic = \"{group}-status\"\noffset.storage.partitions = 3\n\
-         config.storage.replication.factor = 1\noffset.storage.replication.factor = 1\n\
-         status.storage.replication.factor = 1\noffset.flush.interval.ms = 200\n",
-        kafka()
-    );
-    std::fs::write(&file, text).unwrap();
-    let worker = |life: &str| {
-        lab.worker(&format!("{group}-{life}"), &file)
+/// A worker in processes of its own, one after the other.
+struct Lives {
+    file: PathBuf,
+    group: String,
+    url: String,
+}
+
+impl Lives {
+    fn new(dir: &Path) -> Self {
+        let (group, port) = (name("killed"), Lab::shared().unwrap().free_port().unwrap());
+        let (file, url) = (dir.join("worker.toml"), format!("http://127.0.0.1:{port}"));
+        let text = format!(
+            "group.id = \"{group}\"\nbootstrap.servers = \"{}\"\nlisteners = \"{url}\"\n\
+             config.storage.topic = \"{group}-configs\"\noffset.storage.topic = \"{group}-offsets\"\n\
+             status.storage.topic = \"{group}-status\"\noffset.storage.partitions = 3\n\
+             config.storage.replication.factor = 1\noffset.storage.replication.factor = 1\n\
+             status.storage.replication.factor = 1\noffset.flush.interval.ms = 200\n",
+            kafka()
+        );
+        std::fs::write(&file, text).unwrap();
+        Self { file, group, url }
+    }
+
+    /// Starts the next one; it ends itself at this point of the code.
+    fn start(&self, point: &str) -> RunningWorker {
+        let lab = Lab::shared().unwrap();
+        lab.worker(&format!("{}-{point}", self.group), &self.file)
             .binary(Path::new(env!("CARGO_BIN_EXE_walbridge")))
-            .url(&format!("http://127.0.0.1:{port}"))
-    };
-    let first = worker("first").crash_at(point).start().unwrap();
+            .url(&self.url)
+            .crash_at(point)
+            .start()
+            .unwrap()
+    }
+}
+
+/// Runs a worker with a connector until it ends itself at a point of the code, and then another.
+fn killed_at(point: &str, dir: &Path, connector: &str, config: &Value) -> RunningWorker {
+    let lives = Lives::new(dir);
+    let first = lives.start(point);
     first.put_connector(connector, config).unwrap();
     first.wait_exit(SOON).unwrap();
-    worker("second").start().unwrap()
+    lives.start("")
+}
+
+#[test]
+fn a_kill_in_the_middle_of_a_replay_writes_nothing_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.txt");
+    let (connector, topic, dead) = (name("again"), name("again-in"), name("again-out"));
+    create(&topic, 1, &[]);
+    let config = json!({
+        "connector.class": "FileStreamSink", "file": out.display().to_string(), "topics": topic,
+        "key.converter": "ByteArrayConverter", "value.converter": "JsonConverter",
+        "value.converter.schemas.enable": "false",
+    });
+    let bad = [Whole::new(0, 3, b"{one"), Whole::new(0, 3, b"{two")];
+    write(&topic, &bad);
+    let lives = Lives::new(dir.path());
+    let replay = |worker: RunningWorker| {
+        let path = format!(
+            "{}/connectors/{connector}/dead-letters/replay?max=1",
+            lives.url
+        );
+        let asked = http().build().unwrap().post(path).send();
+        let answer = asked.ok().and_then(|answer| answer.json::<Value>().ok());
+        if answer.is_none() {
+            worker.wait_exit(SOON).unwrap();
+        }
+        answer
+    };
+    let first = lives.start("replay-before-commit");
+    let config = with(&config, &tolerant(&dead));
+    first.put_connector(&connector, &config).unwrap();
+    wait("the offset", || {
+        (committed(&connector, &topic) == Some(2)).then_some(())
+    });
+    let mended = with(&config, &json!({ "value.converter": "StringConverter" }));
+    first.put_connector(&connector, &mended).unwrap();
+    assert_eq!(all(&dead, 1, 2).len(), 2);
+    assert_eq!(replay(first), None);
+    assert_eq!(all(&topic, 1, 2).len(), 2);
+    assert_eq!(replay(lives.start("replay-after-commit")), None);
+    assert_eq!(all(&topic, 1, 3)[2..], bad[..1]);
+    let rest = replay(lives.start("")).unwrap();
+    assert_eq!(
+        (&rest["replayed"], &rest["remaining"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(all(&topic, 1, 4)[2..], bad);
 }
 
 fn lines(path: &Path) -> Vec<String> {
