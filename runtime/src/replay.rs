@@ -51,11 +51,13 @@ pub(crate) fn replay(
     stop: &StopToken,
 ) -> Result<Replayed> {
     let admin = Admin::new(&clients::admin(config)?)?;
-    let counts: HashMap<String, i32> = admin.topic_names()?.into_iter().collect();
-    let Some(partitions) = counts.get(topic) else {
-        // Nothing has died yet.
-        return Ok(Replayed::default());
-    };
+    let partitions = partitions(&admin, topic)?.ok_or_else(|| {
+        ConnectorError::stop(
+            "TopicDeleted",
+            format!("the dead letter topic {topic} does not exist"),
+        )
+        .remedy("it is created when a task of the connector starts with errors.tolerance=all")
+    })?;
     let client = format!("{connector}-replay");
     let id = format!("{}-{client}", config.group);
     let mut producer = TransactionalProducer::new(
@@ -68,7 +70,7 @@ pub(crate) fn replay(
     let group = format!("connect-{connector}-replay");
     let reader = clients::consumer(config, settings, connector, &client)?.with("group.id", &group);
     let mut consumer = Consumer::new(&reader)?;
-    let all: Vec<_> = (0..*partitions)
+    let all: Vec<_> = (0..partitions)
         .map(|partition| TopicPartition {
             topic: Arc::from(topic),
             partition,
@@ -77,7 +79,8 @@ pub(crate) fn replay(
     let mut done = Replayed::default();
     let mut run = Run {
         connector,
-        counts,
+        admin: &admin,
+        counts: HashMap::new(),
         specs: HashMap::new(),
         next: HashMap::new(),
         max,
@@ -141,9 +144,16 @@ pub(crate) fn replay(
     Ok(done)
 }
 
+/// Returns how many partitions a topic has, if it exists.
+fn partitions(admin: &Admin, topic: &str) -> Result<Option<i32>> {
+    let found = admin.describe(&[topic])?;
+    Ok(found.first().map(|topic| topic.partitions))
+}
+
 struct Run<'a> {
     connector: &'a str,
-    /// How many partitions topics have.
+    admin: &'a Admin,
+    /// How many partitions the topics have that records go to.
     counts: HashMap<String, i32>,
     specs: HashMap<String, Arc<TopicSpec>>,
     /// Where the dead letter topic is read on.
@@ -216,6 +226,11 @@ impl Run<'_> {
             found.without_origin += 1;
             return Ok(());
         };
+        if !self.counts.contains_key(to)
+            && let Some(count) = partitions(self.admin, to)?
+        {
+            self.counts.insert(to.to_owned(), count);
+        }
         let Some(count) = self.counts.get(to).copied() else {
             let (from, offset) = (&batch.topic_of(record).name, record.offset);
             return Err(ConnectorError::stop(

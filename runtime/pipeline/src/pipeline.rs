@@ -36,8 +36,8 @@ type Encoded = Result<Option<Cow<'static, [u8]>>, StageError>;
 
 /// The converters of one task and the transforms before or behind them.
 ///
-/// A source's record is first [transformed](Self::transform) and then [encoded](Self::encode), a sink's is
-/// [decoded](Self::decode) and then transformed. Encoding and decoding may be tried again.
+/// A source's record is first [transformed](Self::transform) and then [encoded](Self::encode); a sink's comes
+/// out of [sink](Self::sink). Encoding and the way to a sink may be tried again.
 pub struct Pipeline {
     transforms: Chain,
     key: Part,
@@ -116,11 +116,11 @@ impl Pipeline {
         })
     }
 
-    /// Turns a record read from Kafka into one for the transforms and the sink.
+    /// Turns a record read from Kafka into one for a sink; `None` if a transform has dropped it.
     ///
     /// # Errors
-    /// If a part of it cannot be converted.
-    pub fn decode(&mut self, record: &WireRecord<'_>) -> Result<ConnectRecord, StageError> {
+    /// If a part of it cannot be converted, or a transform cannot work on it.
+    pub fn sink(&mut self, record: &WireRecord<'_>) -> Result<Option<ConnectRecord>, StageError> {
         let topic = &*record.topic;
         let (partition, offset) = (record.partition.unwrap_or(-1), record.offset.unwrap_or(-1));
         let key = self.key.decode(topic, record.key.as_deref())?;
@@ -131,7 +131,7 @@ impl Pipeline {
             let value = value.map_err(|error| error.in_header(&header.key))?;
             headers.push(ConnectHeader::new(&*header.key, value));
         }
-        Ok(ConnectRecord {
+        let record = ConnectRecord {
             topic: Arc::clone(&record.topic),
             partition: record.partition,
             key,
@@ -143,7 +143,8 @@ impl Pipeline {
                 partition,
                 offset,
             }),
-        })
+        };
+        Ok(self.transforms.apply(record)?)
     }
 }
 
@@ -159,8 +160,7 @@ mod tests {
     }
 
     fn back(pipeline: &mut Pipeline, wire: &WireRecord<'_>) -> ConnectRecord {
-        let record = pipeline.decode(wire).unwrap();
-        pipeline.transform(record).unwrap().unwrap()
+        pipeline.sink(wire).unwrap().unwrap()
     }
 
     fn pipeline(pairs: &[(&str, &str)]) -> Pipeline {
@@ -204,7 +204,7 @@ mod tests {
             value: Some(Cow::Borrowed(b"abc")),
             headers: Vec::new(),
         };
-        let error = pipeline.decode(&wire).unwrap_err();
+        let error = pipeline.sink(&wire).unwrap_err();
         assert_eq!(error.stage(), Stage::ValueConverter);
         let class = "org.apache.kafka.connect.converters.IntegerConverter";
         assert_eq!((error.class(), error.is_retriable()), (class, false));
@@ -271,8 +271,7 @@ mod tests {
             value: Some(Cow::Borrowed(b"abc")),
             headers: Vec::new(),
         };
-        let record = pipeline.decode(&wire).unwrap();
-        let error = pipeline.transform(record).unwrap_err();
+        let error = pipeline.sink(&wire).unwrap_err();
         assert_eq!(error.stage(), Stage::Transformation);
         let exception = "org.apache.kafka.connect.errors.DataException";
         assert_eq!(error.exception(), exception);

@@ -82,19 +82,19 @@ impl RecordSinkTask {
             partition,
         };
         self.unflushed.insert(tp, record.offset + 1);
-        let place = place_of(batch, record);
         let (pipeline, tolerance) = (&mut self.pipeline, &self.tolerance);
-        let decoded = match pipeline.decode(&wire) {
+        let error = match pipeline.sink(&wire) {
+            Ok(record) => return Ok(record),
+            Err(error) => error,
+        };
+        let place = place_of(batch, record);
+        match tolerance.settle(error, place, || pipeline.sink(&wire))? {
             Ok(record) => Ok(record),
-            Err(error) => tolerance.settle(error, place, || pipeline.decode(&wire))?,
-        };
-        let failure = match decoded.map(|record| self.pipeline.transform(record)) {
-            Ok(Ok(transformed)) => return Ok(transformed),
-            Ok(Err(error)) => self.tolerance.refused(error, place)?,
-            Err(failure) => failure,
-        };
-        self.bury((batch, record), &failure);
-        Ok(None)
+            Err(failure) => {
+                self.bury((batch, record), &failure);
+                Ok(None)
+            }
+        }
     }
 
     fn take(&mut self, batch: &Batch) -> Result<()> {

@@ -117,20 +117,23 @@ impl RecordSourceTask {
             }
         };
         let (pipeline, tolerance) = (&mut self.pipeline, &self.tolerance);
-        let wire = match pipeline.encode(&transformed) {
-            Ok(wire) => wire,
-            Err(error) => {
-                match tolerance.settle(error, place, || pipeline.encode(&transformed))? {
-                    Ok(wire) => wire,
-                    Err(failure) => {
-                        let record = whole.as_ref().unwrap_or(&transformed);
-                        return Ok(self.bury(batch, Some(record), place, &failure));
-                    }
-                }
+        let error = match pipeline.encode(&transformed) {
+            Ok(wire) => {
+                self.append(batch, &wire);
+                return Ok(0);
             }
+            Err(error) => error,
         };
-        self.append(batch, &wire);
-        Ok(0)
+        match tolerance.settle(error, place, || pipeline.encode(&transformed))? {
+            Ok(wire) => {
+                self.append(batch, &wire);
+                Ok(0)
+            }
+            Err(failure) => {
+                let record = whole.as_ref().unwrap_or(&transformed);
+                Ok(self.bury(batch, Some(record), place, &failure))
+            }
+        }
     }
 
     /// Adds a dead letter to the batch if there is a topic for it.

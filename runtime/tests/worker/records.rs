@@ -216,10 +216,37 @@ pub(crate) fn all(topic: &str, partitions: i32, count: usize) -> Vec<Whole> {
 
 /// Returns what a sink's consumer group has committed for partition 0.
 pub(crate) fn committed(connector: &str, topic: &str) -> Option<i64> {
-    let config = client().with("group.id", format!("connect-{connector}"));
-    let place = TopicPartition {
-        topic: Arc::from(topic),
-        partition: 0,
-    };
-    Consumer::new(&config).unwrap().committed(&[place]).unwrap()[0]
+    Group::new(connector, topic).committed()
+}
+
+/// Waits until a sink's consumer group has committed this offset for partition 0.
+pub(crate) fn wait_committed(connector: &str, topic: &str, offset: i64) {
+    // One client for all questions: each has its own connections.
+    let group = Group::new(connector, topic);
+    wait(&format!("offset {offset} of {topic}"), || {
+        (group.committed() == Some(offset)).then_some(())
+    });
+}
+
+struct Group {
+    consumer: Consumer,
+    place: TopicPartition,
+}
+
+impl Group {
+    fn new(connector: &str, topic: &str) -> Self {
+        let config = client().with("group.id", format!("connect-{connector}"));
+        Self {
+            consumer: Consumer::new(&config).unwrap(),
+            place: TopicPartition {
+                topic: Arc::from(topic),
+                partition: 0,
+            },
+        }
+    }
+
+    fn committed(&self) -> Option<i64> {
+        let place = std::slice::from_ref(&self.place);
+        self.consumer.committed(place).unwrap()[0]
+    }
 }
