@@ -280,8 +280,7 @@ impl Follower {
     /// # Errors
     /// If the log cannot be read any more, or not to the end in `wait`.
     pub fn read_to_end(&self, wait: Duration) -> Result<()> {
-        let deadline = Instant::now() + wait;
-        self.reach(&self.asking.committed_ends(&self.partitions)?, deadline)
+        self.reach(&self.asking.committed_ends(&self.partitions)?, wait)
     }
 
     /// Waits until everything that was written before this call has been visited, or is known to be
@@ -290,16 +289,27 @@ impl Follower {
     /// # Errors
     /// If the log cannot be read any more, or not to the end in `wait`.
     pub fn read_to_written_end(&self, wait: Duration) -> Result<()> {
-        let deadline = Instant::now() + wait;
-        self.reach(&self.asking.inspect(&self.partitions)?, deadline)
+        self.reach(&self.asking.inspect(&self.partitions)?, wait)
     }
 
-    fn reach(&self, ends: &[PartitionInfo], deadline: Instant) -> Result<()> {
+    fn reach(&self, ends: &[PartitionInfo], wait: Duration) -> Result<()> {
         let ends: Vec<_> = ends
             .iter()
             .filter(|info| info.end > info.first)
             .map(|info| (info.partition.partition, info.end))
             .collect();
+        match self.wait_for(&ends, Instant::now() + wait)? {
+            None => Ok(()),
+            Some(positions) => Err(self.behind(&positions, &ends)),
+        }
+    }
+
+    /// Waits until these ends have been visited; returns the positions if they are not in time.
+    fn wait_for(
+        &self,
+        ends: &[(i32, i64)],
+        deadline: Instant,
+    ) -> Result<Option<HashMap<i32, i64>>> {
         let mut state = self
             .progress
             .state
@@ -309,13 +319,12 @@ impl Follower {
             if let Some(error) = &state.1 {
                 return Err(error.clone());
             }
-            if reached(&state.0, &ends) {
-                return Ok(());
+            if reached(&state.0, ends) {
+                return Ok(None);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let text = "the end of the log was not reached in time";
-                return Err(KafkaError::new(ErrorKind::Retriable, text));
+                return Ok(Some(state.0.clone()));
             }
             let (next, _) = self
                 .progress
@@ -324,6 +333,31 @@ impl Follower {
                 .unwrap_or_else(PoisonError::into_inner);
             state = next;
         }
+    }
+
+    /// Says what holds the reading up: somebody's open transaction, or this reader.
+    fn behind(&self, positions: &HashMap<i32, i64>, ends: &[(i32, i64)]) -> KafkaError {
+        let topic = self.partitions.first().map_or("", |tp| &*tp.topic);
+        let stable = self.asking.committed_ends(&self.partitions).ok();
+        let stable = |partition| {
+            let known = stable.iter().flatten();
+            let mut known = known.filter(|info| info.partition.partition == partition);
+            known.next().map(|info| info.end)
+        };
+        let places = ends.iter().filter_map(|(partition, end)| {
+            let at = positions.get(partition).copied().unwrap_or_default();
+            let why = match stable(*partition) {
+                Some(stable) if stable <= at => ", where a transaction is open",
+                _ => "",
+            };
+            (at < *end).then(|| format!("partition {partition} is read up to {at} of {end}{why}"))
+        });
+        let places: Vec<_> = places.collect();
+        let text = format!(
+            "topic {topic}: its end was not reached in time: {}",
+            places.join(", ")
+        );
+        KafkaError::new(ErrorKind::Retriable, text)
     }
 
     /// Writes one record, `None` being a tombstone, and waits until Kafka has it.

@@ -114,6 +114,11 @@ impl Site {
 
     /// Starts a task where the committed offsets say.
     pub(crate) fn start(&self) -> Result<Running, ConnectorError> {
+        self.start_as(&self.name)
+    }
+
+    /// Starts it as the task of a connector with another name.
+    pub(crate) fn start_as(&self, name: &str) -> Result<Running, ConnectorError> {
         let connector = PostgresSource;
         let mut config = self.config.clone();
         config.remove("connector.class");
@@ -122,7 +127,7 @@ impl Site {
         let settings = connector.config().settings(&config);
         let metrics = Arc::new(TaskMetrics::default());
         let context = TaskContext {
-            connector: self.name.clone(),
+            connector: name.to_owned(),
             task: 0,
             group: "test".into(),
             offsets: self.offsets.clone(),

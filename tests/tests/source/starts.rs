@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use walbridge_lab::{wait_for, wait_until};
 
-use crate::driver::{Site, ends, of};
+use crate::driver::{Running, Site, ends, of};
 
 fn with_table(name: &str) -> Result<Site> {
     let site = Site::create(name)?;
@@ -167,18 +167,25 @@ fn missing_things_are_named() -> Result<()> {
     Ok(())
 }
 
+/// Waits until the task streams.
+fn streams(running: &Running) -> Result<()> {
+    let streaming = || {
+        running
+            .metrics
+            .facts()
+            .get("phase")
+            .is_some_and(|phase| phase == "streaming")
+    };
+    wait_until("the stream", std::time::Duration::from_secs(20), streaming)
+}
+
 #[test]
 fn a_slot_in_use_is_waited_for() -> Result<()> {
     let mut site = with_table("busy")?;
     site.snapshot()?;
-    let mut running = site.start()?;
-    let metrics = std::sync::Arc::clone(&running.metrics);
-    wait_until("the stream", std::time::Duration::from_secs(20), || {
-        metrics
-            .facts()
-            .get("phase")
-            .is_some_and(|phase| phase == "streaming")
-    })?;
+    // Somebody else: what it reads is not ours to end.
+    let mut running = site.start_as("another")?;
+    streams(&running)?;
     let error = site
         .start()
         .err()
@@ -187,6 +194,22 @@ fn a_slot_in_use_is_waited_for() -> Result<()> {
         error,
         Some(("SlotInUse", walbridge_connector_api::Disposition::Retry))
     );
+    running.task.stop();
+    Ok(())
+}
+
+#[test]
+fn a_former_task_that_still_holds_the_slot_is_evicted() -> Result<()> {
+    let mut site = with_table("former")?;
+    site.snapshot()?;
+    let mut former = site.start()?;
+    streams(&former)?;
+    let mut running = site.start()?;
+    streams(&running)?;
+    former.error(std::time::Duration::from_secs(20))?;
+    site.sql.run("insert into t values (2)")?;
+    let events = running.collect(&mut site, ends(1))?;
+    assert_eq!(of(&events, "t")[0].key, json!({"id": 2}));
     running.task.stop();
     Ok(())
 }

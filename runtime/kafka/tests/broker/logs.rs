@@ -125,3 +125,31 @@ fn a_topic_that_is_not_compacted_is_refused_in_connects_words() {
         "{text}"
     );
 }
+
+#[test]
+fn what_holds_a_follower_up_is_named() {
+    let topic = name("held");
+    let mut log = open(&topic, 2);
+    assert_eq!(rest(&mut log), []);
+    let follower = log.follow(|record| drop(record.unwrap())).unwrap();
+    let mut open = producer(&name("held-open"));
+    open.begin().unwrap();
+    open.send_one(&topic, Partition::Fixed(1), Some(b"k"), Some(b"v"))
+        .unwrap();
+    open.flush().unwrap();
+    // What was committed can be read to its end; what was written cannot.
+    follower.read_to_end(WAIT).unwrap();
+    let error = follower
+        .read_to_written_end(Duration::from_millis(500))
+        .unwrap_err();
+    assert!(error.is_retriable());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "topic {topic}: its end was not reached in time: partition 1 is read up to 0 of 1, \
+             where a transaction is open"
+        )
+    );
+    open.abort().unwrap();
+    follower.read_to_written_end(WAIT).unwrap();
+}
