@@ -91,11 +91,19 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
-    /// Creates a record with a value, a time and a place.
+    /// Creates a record with a place, a time in milliseconds since the tests began, and a value.
+    ///
+    /// An old time would do to the record what retention does to old ones: half a minute after its start a
+    /// broker deletes what is older than a week.
     pub(crate) fn new(partition: i32, timestamp: i64, value: &[u8]) -> Self {
+        static BEGAN: OnceLock<i64> = OnceLock::new();
+        let began = BEGAN.get_or_init(|| {
+            let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+            i64::try_from(since.as_millis()).unwrap()
+        });
         Self {
             partition,
-            timestamp,
+            timestamp: began + timestamp,
             value: Some(value.to_vec()),
             ..Self::default()
         }
