@@ -61,6 +61,18 @@ pub(crate) fn producer(
         .or("transaction.timeout.ms", &timeout))
 }
 
+/// Returns the settings of the producer of a sink's dead letters.
+pub(crate) fn dead_letters(
+    config: &WorkerConfig,
+    settings: &Settings,
+    client: &str,
+) -> Result<ClientConfig, ConnectorError> {
+    let mut java = config.client("producer").expose();
+    java.extend(overrides(settings, "producer"));
+    let id = format!("connector-dlq-producer-{client}");
+    Ok(translate(Role::Producer, &java)?.or("client.id", &id))
+}
+
 /// Returns the settings of a connector's consumer.
 pub(crate) fn consumer(
     config: &WorkerConfig,

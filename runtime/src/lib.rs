@@ -15,7 +15,7 @@
 //! * [`secrets`]: placeholders and masks. [`state`]: the three topics' formats.
 //! * [`access`]: who may use the API. `herder`: the one loop that decides. `task`: supervision and the two loops. `rest`: the API.
 //! * [`catalog`]: the only file that names connectors. [`plugins`]: all that a configuration can name.
-//!   `metrics`: what Prometheus reads.
+//!   `metrics`: what Prometheus reads. `replay`: dead letters back to where they were read.
 //!
 //! What is guaranteed: state lives in Kafka alone, so a worker with an empty disk goes on where
 //! another was; a task's panic or error touches no other task; a secret leaves the process only
@@ -32,6 +32,7 @@ mod herder;
 pub mod logging;
 mod metrics;
 pub mod plugins;
+mod replay;
 mod rest;
 pub mod secrets;
 pub mod state;

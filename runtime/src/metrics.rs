@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use walbridge_connector_api::{ConnectorKind, TaskMetrics};
 
 use crate::state::RunState;
-use crate::task::LiveTask;
+use crate::task::{COUNTERS as ERRORS, LiveTask};
 use crate::worker::Shared;
 
 /// A metric of every task: its name, its help text, and which counter of the task it shows.
@@ -137,6 +137,7 @@ impl Collector for Tasks {
         for counter in &COUNTERS {
             counted(encoder, counter, live.iter())?;
         }
+        errors(encoder, &live)?;
         gauges(encoder, &live)
     }
 }
@@ -153,6 +154,22 @@ fn counted<'a>(
         )
     });
     family(encoder, name, help, MetricType::Counter, values)
+}
+
+/// Errors of records. As Kafka Connect's names end, they cannot be counters here, which end in `_total`.
+fn errors(encoder: &mut DescriptorEncoder<'_>, live: &[Arc<LiveTask>]) -> fmt::Result {
+    for (name, help, value) in &ERRORS {
+        let values = live.iter().map(|task| {
+            let value = i64::try_from(value(&task.errors)).unwrap_or(i64::MAX);
+            (labels(&task.connector, task.task), ConstGauge::new(value))
+        });
+        let full = format!(
+            "kafka_connect_task_error_metrics_{}",
+            name.replace('-', "_")
+        );
+        family(encoder, &full, help, MetricType::Gauge, values)?;
+    }
+    Ok(())
 }
 
 fn gauges(encoder: &mut DescriptorEncoder<'_>, live: &[Arc<LiveTask>]) -> fmt::Result {

@@ -108,6 +108,18 @@ fn reference() -> String {
         let title = connector.class().rsplit('.').next().unwrap_or_default();
         table(&mut out, title, &connector::definition(connector.as_ref()));
     }
+    let catalog = Catalog::built_in();
+    let extensions = connector::extensions(catalog.all()[0].as_ref());
+    let keys = extensions
+        .into_iter()
+        .find(|(prefix, _)| *prefix == "errors.restart.")
+        .map(|(_, keys)| keys)
+        .unwrap();
+    out.push_str(
+        "\nAny connector takes these too. Kafka Connect does not have them, so they are listed by REST only \
+         for a configuration that sets one.\n",
+    );
+    table(&mut out, "Restarts of failed tasks", &ConfigDef::new(keys));
     out.push_str(
         "\nWhat a connector of records (FileStream) may name, with keys that follow a prefix: `key.converter.`, \
          `value.converter.` and `header.converter.` for converters, `transforms.<alias>.` and \

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub enum Kind {
     /// Any text.
     String,
+    /// A 16-bit number.
+    Short,
     /// A 32-bit number.
     Int,
     /// A 64-bit number.
@@ -29,6 +31,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::String => "STRING",
+            Self::Short => "SHORT",
             Self::Int => "INT",
             Self::Long => "LONG",
             Self::Double => "DOUBLE",
@@ -42,6 +45,7 @@ impl Kind {
     fn check(self, value: &str) -> Result<(), String> {
         let text = value.trim();
         let ok = match self {
+            Self::Short => text.parse::<i16>().is_ok(),
             Self::Int => text.parse::<i32>().is_ok(),
             Self::Long => text.parse::<i64>().is_ok(),
             Self::Double => text.parse::<f64>().is_ok(),

@@ -22,12 +22,15 @@
 //! * a batch's records and offsets are in one Kafka transaction, and a transaction ends only after a
 //!   batch whose [`Batch::boundary`] is set;
 //! * a sink sees each partition in offset order, starting where [`SinkTask::open`] said;
+//! * a record handed to an [`ErrantRecordReporter`] and tolerated is in the dead letter topic, if there is
+//!   one, before its offset is committed;
 //! * an error's [`Disposition`] alone decides what the runtime does with it.
 
 mod batch;
 mod config;
 mod connector;
 pub mod data;
+mod errant;
 mod error;
 mod headers;
 mod metrics;
@@ -41,6 +44,7 @@ mod stop;
 pub use batch::{Batch, Partition, Record, Span, TopicSpec};
 pub use config::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Settings, Width};
 pub use connector::{Connector, ConnectorKind, Form, TaskContext};
+pub use errant::{ErrantRecord, ErrantRecordReporter};
 pub use error::{ConnectorError, Disposition, Result};
 pub use headers::{Header, Headers, push_header};
 pub use metrics::TaskMetrics;

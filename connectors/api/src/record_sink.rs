@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::data::ConnectRecord;
-use crate::{Result, TopicPartition};
+use crate::{ErrantRecordReporter, Result, TopicPartition};
 
 /// Per partition the offset of the next record, the first one not yet put.
 pub type NextOffsets = BTreeMap<TopicPartition, i64>;
@@ -14,6 +14,9 @@ pub type NextOffsets = BTreeMap<TopicPartition, i64>;
 /// beginning, and commits only what [`RecordSink::precommit`] returned: a record is delivered at
 /// least once, and again after a crash if its offset was not committed yet.
 pub trait RecordSink: Send {
+    /// Takes what single records that cannot be written are handed to; called once, before anything else.
+    fn report_to(&mut self, _reporter: ErrantRecordReporter) {}
+
     /// Learns about partitions whose records will follow.
     ///
     /// # Errors
@@ -23,6 +26,9 @@ pub trait RecordSink: Send {
     }
 
     /// Takes records, each partition's in offset order.
+    ///
+    /// A record that cannot be written though others can is handed to the
+    /// [`ErrantRecordReporter`], and the rest of them are written.
     ///
     /// # Errors
     /// Any error ends the task; its disposition says what happens next.

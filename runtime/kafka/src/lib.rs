@@ -17,6 +17,7 @@
 //! * every blocking call ends when its [`StopToken`](walbridge_connector_api::StopToken) is set.
 
 mod admin;
+mod batch_writer;
 mod client_config;
 mod compacted;
 mod consumer;
@@ -31,6 +32,7 @@ mod watchdog;
 mod writer;
 
 pub use admin::Admin;
+pub use batch_writer::BatchWriter;
 pub use client_config::{ClientConfig, Role};
 pub use compacted::{CompactedLog, Follower, LogRecord};
 pub use consumer::Consumer;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use walbridge_connector_api::{Batch, Headers, Partition, Record, StopToken};
+use walbridge_connector_api::{Batch, Headers, Partition, Record, StopToken, TopicPartition};
 
 use crate::client_config::ClientConfig;
 use crate::error::{ErrorKind, KafkaError, Result};
 use crate::placement::Placement;
-use crate::raw::{Handle, Outgoing, RawProducer};
+use crate::raw::{Handle, Outgoing, PartitionList, RawProducer};
 use crate::watchdog::{Hung, Watchdog};
 
 /// How long one call into librdkafka may take; calls that take longer are resumed.
@@ -177,6 +177,21 @@ impl TransactionalProducer {
         )
     }
 
+    /// Makes offsets of a consumer group part of the transaction: what was read up to there counts as read
+    /// if and only if the transaction commits. The group must have no members.
+    ///
+    /// # Errors
+    /// If Kafka does not take them; the transaction must be aborted then.
+    pub fn send_offsets(&self, group: &str, offsets: &[(TopicPartition, i64)]) -> Result<()> {
+        let (group, offsets) = (group.to_owned(), offsets.to_vec());
+        self.resumable("noting what was read", move |handle| {
+            let list = offsets
+                .iter()
+                .map(|(tp, offset)| (&*tp.topic, tp.partition, *offset));
+            handle.send_offsets(&group, &PartitionList::new(list)?, SLICE)
+        })
+    }
+
     /// Commits: returns when Kafka has everything that was sent, for good.
     ///
     /// # Errors
@@ -241,12 +256,12 @@ impl TransactionalProducer {
     fn resumable(
         &self,
         doing: &str,
-        call: impl Fn(&Handle) -> Result<()> + Send + Copy + 'static,
+        call: impl Fn(&Handle) -> Result<()> + Send + Clone + 'static,
     ) -> Result<()> {
         let mut grace: Option<Instant> = None;
         loop {
             let begun = Instant::now();
-            let handle = Arc::clone(self.raw.handle());
+            let (handle, call) = (Arc::clone(self.raw.handle()), call.clone());
             let error = match self.watchdog.run(SLICE + HANG, move || call(&handle)) {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,

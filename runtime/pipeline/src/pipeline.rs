@@ -4,19 +4,45 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use walbridge_connector_api::data::{ConnectHeader, ConnectRecord, Origin};
-use walbridge_connector_api::{ConnectorError, Result};
+use walbridge_connector_api::ConnectorError;
+use walbridge_connector_api::data::{ConnectHeader, ConnectRecord, Origin, SchemaAndValue};
 
 use crate::converters::{Converter, Role};
 use crate::transforms::{Chain, chain};
-use crate::{ConverterChoices, WireHeader, WireRecord};
+use crate::{ConverterChoices, Stage, StageError, WireHeader, WireRecord};
+
+/// A converter with its Java class.
+struct Part {
+    converter: Box<dyn Converter>,
+    stage: Stage,
+    class: &'static str,
+}
+
+impl Part {
+    fn encode(&mut self, topic: &str, data: &SchemaAndValue) -> Encoded {
+        let bytes = self.converter.encode(topic, data);
+        bytes
+            .map(|bytes| bytes.map(Cow::Owned))
+            .map_err(|error| StageError::convert(self.stage, self.class, error))
+    }
+
+    fn decode(&mut self, topic: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, StageError> {
+        let data = self.converter.decode(topic, bytes);
+        data.map_err(|error| StageError::convert(self.stage, self.class, error))
+    }
+}
+
+type Encoded = Result<Option<Cow<'static, [u8]>>, StageError>;
 
 /// The converters of one task and the transforms before or behind them.
+///
+/// A source's record is first [transformed](Self::transform) and then [encoded](Self::encode); a sink's comes
+/// out of [sink](Self::sink). Encoding and the way to a sink may be tried again.
 pub struct Pipeline {
     transforms: Chain,
-    key: Box<dyn Converter>,
-    value: Box<dyn Converter>,
-    header: Box<dyn Converter>,
+    key: Part,
+    value: Part,
+    header: Part,
 }
 
 impl Pipeline {
@@ -25,7 +51,10 @@ impl Pipeline {
     ///
     /// # Errors
     /// If their settings cannot be used.
-    pub fn new(worker: &ConverterChoices, settings: &BTreeMap<String, String>) -> Result<Self> {
+    pub fn new(
+        worker: &ConverterChoices,
+        settings: &BTreeMap<String, String>,
+    ) -> Result<Self, ConnectorError> {
         let transforms = chain::build(settings).map_err(|problems| {
             let all: Vec<_> = problems
                 .into_iter()
@@ -34,69 +63,72 @@ impl Pipeline {
             ConnectorError::stop("InvalidConfiguration", all.join("; "))
         })?;
         let converters = worker.with(settings);
+        let part = |role, stage| -> Result<Part, ConnectorError> {
+            Ok(Part {
+                converter: converters.create(role)?,
+                stage,
+                class: converters.class(role),
+            })
+        };
         Ok(Self {
             transforms,
-            key: converters.create(Role::Key)?,
-            value: converters.create(Role::Value)?,
-            header: converters.create(Role::Header)?,
+            key: part(Role::Key, Stage::KeyConverter)?,
+            value: part(Role::Value, Stage::ValueConverter)?,
+            header: part(Role::Header, Stage::HeaderConverter)?,
         })
     }
 
-    /// Turns a source's record into bytes; `None` if a transform has dropped it.
+    /// Returns whether there is any transform.
+    pub fn has_transforms(&self) -> bool {
+        !self.transforms.is_empty()
+    }
+
+    /// Takes a record through the transforms; `None` if one has dropped it.
     ///
     /// # Errors
-    /// If a part of it cannot be converted; names the part, the topic and why.
-    pub fn source(&mut self, record: ConnectRecord) -> Result<Option<WireRecord<'static>>> {
-        let from = Arc::clone(&record.topic);
-        let transformed = self.transforms.apply(record);
-        let transformed =
-            transformed.map_err(|error| error.at(&format!("a record for topic {from}")))?;
-        let Some(record) = transformed else {
-            return Ok(None);
-        };
+    /// If a transform cannot work on it.
+    pub fn transform(&self, record: ConnectRecord) -> Result<Option<ConnectRecord>, StageError> {
+        Ok(self.transforms.apply(record)?)
+    }
+
+    /// Turns a source's record into bytes.
+    ///
+    /// # Errors
+    /// If a part of it cannot be converted.
+    pub fn encode(&mut self, record: &ConnectRecord) -> Result<WireRecord<'static>, StageError> {
         let topic = &*record.topic;
-        let place = || format!("a record for topic {topic}");
         let mut headers = Vec::with_capacity(record.headers.len());
         for header in &record.headers {
             let value = self.header.encode(topic, &header.value);
             headers.push(WireHeader {
                 key: Cow::Owned(header.key.to_string()),
-                value: value
-                    .map_err(|e| e.at("header", &in_header(&header.key, &place())))?
-                    .map(Cow::Owned),
+                value: value.map_err(|error| error.in_header(&header.key))?,
             });
         }
-        let key = self.key.encode(topic, &record.key);
-        let key = key.map_err(|error| error.at("key", &place()))?;
-        let value = self.value.encode(topic, &record.value);
-        let value = value.map_err(|error| error.at("value", &place()))?;
-        Ok(Some(WireRecord {
+        Ok(WireRecord {
             partition: record.partition,
             offset: None,
             timestamp: record.timestamp,
-            key: key.map(Cow::Owned),
-            value: value.map(Cow::Owned),
+            key: self.key.encode(topic, &record.key)?,
+            value: self.value.encode(topic, &record.value)?,
             headers,
-            topic: record.topic,
-        }))
+            topic: Arc::clone(&record.topic),
+        })
     }
 
     /// Turns a record read from Kafka into one for a sink; `None` if a transform has dropped it.
     ///
     /// # Errors
-    /// If a part of it cannot be converted; names the part, the topic, partition and offset, and why.
-    pub fn sink(&mut self, record: &WireRecord<'_>) -> Result<Option<ConnectRecord>> {
+    /// If a part of it cannot be converted, or a transform cannot work on it.
+    pub fn sink(&mut self, record: &WireRecord<'_>) -> Result<Option<ConnectRecord>, StageError> {
         let topic = &*record.topic;
         let (partition, offset) = (record.partition.unwrap_or(-1), record.offset.unwrap_or(-1));
-        let place = || format!("topic {topic}, partition {partition}, offset {offset}");
-        let key = self.key.decode(topic, record.key.as_deref());
-        let key = key.map_err(|error| error.at("key", &place()))?;
-        let value = self.value.decode(topic, record.value.as_deref());
-        let value = value.map_err(|error| error.at("value", &place()))?;
+        let key = self.key.decode(topic, record.key.as_deref())?;
+        let value = self.value.decode(topic, record.value.as_deref())?;
         let mut headers = Vec::with_capacity(record.headers.len());
         for header in &record.headers {
             let value = self.header.decode(topic, header.value.as_deref());
-            let value = value.map_err(|e| e.at("header", &in_header(&header.key, &place())))?;
+            let value = value.map_err(|error| error.in_header(&header.key))?;
             headers.push(ConnectHeader::new(&*header.key, value));
         }
         let record = ConnectRecord {
@@ -112,21 +144,24 @@ impl Pipeline {
                 offset,
             }),
         };
-        self.transforms
-            .apply(record)
-            .map_err(|error| error.at(&place()))
+        Ok(self.transforms.apply(record)?)
     }
-}
-
-fn in_header(name: &str, place: &str) -> String {
-    format!("{place}, header \"{name}\"")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use walbridge_connector_api::Disposition;
-    use walbridge_connector_api::data::{Schema, SchemaAndValue, Type, Value};
+    use walbridge_connector_api::data::{Schema, Type, Value};
+
+    fn out(pipeline: &mut Pipeline, record: ConnectRecord) -> Option<WireRecord<'static>> {
+        let record = pipeline.transform(record).unwrap()?;
+        Some(pipeline.encode(&record).unwrap())
+    }
+
+    fn back(pipeline: &mut Pipeline, wire: &WireRecord<'_>) -> ConnectRecord {
+        pipeline.sink(wire).unwrap().unwrap()
+    }
 
     fn pipeline(pairs: &[(&str, &str)]) -> Pipeline {
         let own = pairs
@@ -144,13 +179,13 @@ mod tests {
         let mut record = ConnectRecord::new("t", text.clone())
             .with_key(SchemaAndValue::new(Schema::optional_of(Type::Int64), 7i64));
         record.headers.push(ConnectHeader::new("h", text));
-        let wire = pipeline.source(record.clone()).unwrap().unwrap();
-        let back = WireRecord {
+        let wire = out(&mut pipeline, record.clone()).unwrap();
+        let wire = WireRecord {
             partition: Some(3),
             offset: Some(9),
             ..wire
         };
-        let back = pipeline.sink(&back).unwrap().unwrap();
+        let back = back(&mut pipeline, &wire);
         assert_eq!(back.origin.as_ref().unwrap().offset, 9);
         record.partition = Some(3);
         record.origin.clone_from(&back.origin);
@@ -170,6 +205,10 @@ mod tests {
             headers: Vec::new(),
         };
         let error = pipeline.sink(&wire).unwrap_err();
+        assert_eq!(error.stage(), Stage::ValueConverter);
+        let class = "org.apache.kafka.connect.converters.IntegerConverter";
+        assert_eq!((error.class(), error.is_retriable()), (class, false));
+        let error = error.at("topic orders, partition 2, offset 41");
         assert_eq!(error.disposition(), Disposition::Stop);
         let trace = error.trace();
         assert!(
@@ -197,11 +236,11 @@ mod tests {
             ("predicates.gone.type", "RecordIsTombstone"),
         ]);
         let text = |text: &str| SchemaAndValue::new(Schema::of(Type::String), text);
-        let wire = pipeline.source(ConnectRecord::new("t", text("x"))).unwrap();
+        let wire = out(&mut pipeline, ConnectRecord::new("t", text("x")));
         let value = wire.unwrap().value.unwrap().into_owned();
         assert_eq!(String::from_utf8(value).unwrap(), r#"{"line":"x"}"#);
         let tombstone = ConnectRecord::new("t", SchemaAndValue::NULL);
-        assert_eq!(pipeline.source(tombstone).unwrap(), None);
+        assert_eq!(out(&mut pipeline, tombstone), None);
         let wire = WireRecord {
             topic: "t".into(),
             partition: Some(0),
@@ -211,7 +250,7 @@ mod tests {
             value: Some(Cow::Borrowed(b"7")),
             headers: Vec::new(),
         };
-        let record = pipeline.sink(&wire).unwrap().unwrap();
+        let record = back(&mut pipeline, &wire);
         assert_eq!(record.value.value.entry("line"), Some(&Value::Int64(7)));
     }
 
@@ -233,7 +272,10 @@ mod tests {
             headers: Vec::new(),
         };
         let error = pipeline.sink(&wire).unwrap_err();
-        let trace = error.trace();
+        assert_eq!(error.stage(), Stage::Transformation);
+        let exception = "org.apache.kafka.connect.errors.DataException";
+        assert_eq!(error.exception(), exception);
+        let trace = error.at("topic orders, partition 2, offset 41").trace();
         for word in ["\"up\"", "topic orders, partition 2, offset 41"] {
             assert!(trace.contains(word), "{trace}");
         }

@@ -95,16 +95,25 @@ impl ConverterChoices {
         found
     }
 
+    fn choice(&self, role: Role) -> &ConverterChoice {
+        match role {
+            Role::Key => &self.key,
+            Role::Value => &self.value,
+            Role::Header => &self.header,
+        }
+    }
+
+    /// Returns the Java class of the converter of one part of a record.
+    pub(crate) fn class(&self, role: Role) -> &'static str {
+        self.choice(role).kind.class()
+    }
+
     /// Creates the converter of one part of a record.
     ///
     /// # Errors
     /// If its settings cannot be used.
     pub(crate) fn create(&self, role: Role) -> Result<Box<dyn Converter>, ConnectorError> {
-        let choice = match role {
-            Role::Key => &self.key,
-            Role::Value => &self.value,
-            Role::Header => &self.header,
-        };
+        let choice = self.choice(role);
         choice.kind.create(role, &choice.values).map_err(|problem| {
             let key = format!("{}{}", role.prefix(), problem.key);
             ConnectorError::stop(

@@ -75,7 +75,7 @@ pub fn check(
     let connector = catalog
         .find(class)
         .ok_or_else(|| ConfigError::UnknownClass(catalog.unknown(class)))?;
-    let def = framework::definition(connector.as_ref());
+    let def = framework::definition_for(connector.as_ref(), config);
     let mut problems = Vec::new();
     let mut resolved = config.clone();
     for (key, value) in config {
@@ -244,7 +244,8 @@ pub fn load_task(
             .collect();
         refuse(texts.join("; "))
     })?;
-    let settings = framework::definition(connector.as_ref()).settings(&resolved);
+    let def = framework::definition_for(connector.as_ref(), &resolved);
+    let settings = def.settings(&resolved);
     Ok(Loaded {
         connector: Arc::clone(connector),
         settings,

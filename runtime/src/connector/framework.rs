@@ -8,6 +8,8 @@ use walbridge_connector_api::{
 use walbridge_pipeline::ConverterChoices;
 use walbridge_pipeline::transforms::chain;
 
+use super::errors;
+
 /// Prefixes whose keys pass to Kafka clients, converters, transforms and predicates.
 const PREFIXES: [&str; 8] = [
     "producer.override.",
@@ -38,7 +40,7 @@ pub fn definition(connector: &dyn Connector) -> ConfigDef {
 }
 
 fn common(version: &'static str) -> Vec<ConfigKey> {
-    use Kind::{Boolean, Class, Int, List, Long, String as Text};
+    use Kind::{Boolean, Class, Int, List, String as Text};
     let converter = |name, part| ConfigKey::new(name, Class, part).importance(Importance::Low);
     let version_of = |name| {
         ConfigKey::new(
@@ -48,7 +50,6 @@ fn common(version: &'static str) -> Vec<ConfigKey> {
         )
         .importance(Importance::Low)
     };
-    let error = |name, kind, default, doc| ConfigKey::new(name, kind, doc).default(default);
     vec![
         ConfigKey::new(
             "name",
@@ -120,38 +121,10 @@ fn common(version: &'static str) -> Vec<ConfigKey> {
         )
         .default("")
         .importance(Importance::Low),
-        error(
-            "errors.retry.timeout",
-            Long,
-            "0",
-            "Accepted for Kafka Connect's sake: what is out of reach is retried for ever.",
-        ),
-        error(
-            "errors.retry.delay.max.ms",
-            Long,
-            "60000",
-            "Accepted for Kafka Connect's sake: see errors.restart.backoff.max.ms of the worker.",
-        ),
-        error(
-            "errors.tolerance",
-            Text,
-            "none",
-            "Only none: a record that cannot be handled stops the task, it is never skipped.",
-        )
-        .allowed(&["none", "all"]),
-        error(
-            "errors.log.enable",
-            Boolean,
-            "false",
-            "Accepted: every error is logged.",
-        ),
-        error(
-            "errors.log.include.messages",
-            Boolean,
-            "false",
-            "Accepted: messages name record positions, never contents.",
-        ),
     ]
+    .into_iter()
+    .chain(errors::common())
+    .collect()
 }
 
 fn source(form: Form) -> Vec<ConfigKey> {
@@ -229,6 +202,37 @@ fn sink() -> Vec<ConfigKey> {
         .default("")
         .importance(Importance::High),
     ]
+    .into_iter()
+    .chain(errors::dead_letters())
+    .collect()
+}
+
+/// Returns the keys that a connector takes beyond those of Kafka Connect. Clients compare the list of keys
+/// with the one they know, so a group of these is listed only where one of it is set.
+pub fn extensions(connector: &dyn Connector) -> Vec<(&'static str, Vec<ConfigKey>)> {
+    let mut groups = vec![("errors.restart.", errors::restarts())];
+    if connector.kind() == ConnectorKind::Source {
+        groups.push(("errors.deadletterqueue.", errors::dead_letters()));
+    }
+    groups
+}
+
+/// Returns all keys of a connector with this configuration.
+pub(super) fn definition_for(
+    connector: &dyn Connector,
+    config: &BTreeMap<String, String>,
+) -> ConfigDef {
+    let mut def = definition(connector);
+    for (prefix, keys) in extensions(connector) {
+        if config.keys().any(|key| key.starts_with(prefix)) {
+            let unknown: Vec<_> = keys
+                .into_iter()
+                .filter(|key| def.get(key.name).is_none())
+                .collect();
+            def.keys.extend(unknown);
+        }
+    }
+    def
 }
 
 /// Returns whether a key is one that Kafka Connect does not list: it is described only where it is set.
@@ -275,15 +279,7 @@ pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<Co
         }
     }
     transforms(connector.form(), settings, &mut refuse);
-    if settings
-        .text("errors.tolerance")
-        .eq_ignore_ascii_case("all")
-    {
-        refuse(
-            "errors.tolerance",
-            "errors.tolerance=all would lose records; only none is available",
-        );
-    }
+    errors::check(connector, settings, &mut refuse);
     converters(connector.form(), settings, &mut refuse);
     if connector.kind() == ConnectorKind::Sink {
         match (
@@ -375,6 +371,9 @@ fn converters(form: Form, settings: &Settings, refuse: &mut dyn FnMut(&str, &str
 /// Returns whether a key is the runtime's, so that a connector's tasks need it whatever they are given.
 pub(super) fn is_own(connector: &dyn Connector, key: &str) -> bool {
     let all = definition(connector);
-    let of_runtime = all.get(key).is_some() && connector.config().get(key).is_none();
+    let extended = extensions(connector);
+    let is_extension = extended.iter().any(|(prefix, _)| key.starts_with(prefix));
+    let of_runtime =
+        (all.get(key).is_some() || is_extension) && connector.config().get(key).is_none();
     of_runtime || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }

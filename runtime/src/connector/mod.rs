@@ -4,11 +4,12 @@ mod aliases;
 mod appearance;
 mod check;
 mod describe;
+mod errors;
 mod framework;
 mod request;
 
 pub use check::{Checked, ConfigError, Loaded, check, load, load_task};
 pub use describe::{config_infos, key_infos};
-pub use framework::definition;
 pub(crate) use framework::overrides;
+pub use framework::{definition, extensions};
 pub use request::{parse_request, texts};

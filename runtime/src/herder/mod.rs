@@ -203,9 +203,12 @@ impl Loop {
         let (connector, _) = &key;
         match event {
             TaskEvent::Running if !stopping => {
+                // It may have started again by itself.
+                slot.failed = false;
                 self.set_task(connector, task, RunState::Running, None);
             }
             TaskEvent::Waiting(trace) if !stopping => {
+                slot.failed = false;
                 self.set_task(connector, task, RunState::Running, Some(trace));
             }
             TaskEvent::Failed(trace) => {

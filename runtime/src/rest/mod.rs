@@ -6,6 +6,7 @@
 mod at;
 mod body;
 mod connectors;
+mod dead_letters;
 mod error;
 mod guard;
 mod health;
@@ -61,6 +62,7 @@ fn router(api: Api) -> Router {
         .route("/pause", put(lifecycle::pause))
         .route("/resume", put(lifecycle::resume))
         .route("/stop", put(lifecycle::stop))
+        .route("/dead-letters/replay", post(dead_letters::replay))
         .route(
             "/offsets",
             get(offsets::show)

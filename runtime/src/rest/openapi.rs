@@ -40,6 +40,11 @@ const ONLY: (&str, &str) = (
 );
 const SCOPE: (&str, &str) = ("scope", "worker, or cluster for all workers of the group.");
 
+const MAX: (&str, &str) = (
+    "max",
+    "How many records are written at most; 10000 if absent.",
+);
+
 const fn op(
     verb: &'static str,
     path: &'static str,
@@ -71,7 +76,7 @@ impl Operation {
 }
 
 #[rustfmt::skip]
-const OPERATIONS: [Operation; 31] = [
+const OPERATIONS: [Operation; 32] = [
     op("get", "/", "Names the worker's version and its Kafka cluster.", &[(200, "Root")], &[]),
     op("get", "/health", "Tells whether the worker is ready, and what has failed or waits.", &[(200, "Health"), (503, "Health")], &[]),
     op("get", "/metrics", "Shows all metrics as OpenMetrics text.", &[(200, "text")], &[]),
@@ -97,6 +102,7 @@ const OPERATIONS: [Operation; 31] = [
     op("get", "/connectors/{connector}/offsets", "Shows where a connector is.", &[(200, "Offsets")], &[400, 404]),
     op("patch", "/connectors/{connector}/offsets", "Puts a stopped connector elsewhere.", &[(200, "Message")], &[400, 404, 409, 413]).body("Offsets"),
     op("delete", "/connectors/{connector}/offsets", "Lets a stopped connector begin anew.", &[(200, "Message")], &[400, 404, 409]),
+    op("post", "/connectors/{connector}/dead-letters/replay", "Writes a sink's dead letters to the topics they were read from.", &[(200, "Replayed")], &[400, 404, 409]).query(&[MAX]),
     op("get", "/connector-plugins", "Lists what configurations can name by a class.", &[(200, "Plugins")], &[]).query(&[ONLY]),
     op("get", "/connector-plugins/{plugin}/config", "Describes the keys of a plugin.", &[(200, "ConfigKeys")], &[400, 404]),
     op("put", "/connector-plugins/{plugin}/config/validate", "Checks a configuration.", &[(200, "ConfigInfos")], &[400, 413]).body("GivenConfig"),

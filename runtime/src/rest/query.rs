@@ -10,6 +10,11 @@ pub(super) fn all(query: Option<&str>, name: &str) -> Vec<String> {
         .collect()
 }
 
+/// Returns the first value of a parameter.
+pub(super) fn text(query: Option<&str>, name: &str) -> Option<String> {
+    all(query, name).into_iter().next()
+}
+
 /// Returns whether a parameter is `true` in any case of letters.
 pub(super) fn flag(query: Option<&str>, name: &str) -> bool {
     all(query, name)

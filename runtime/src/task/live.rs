@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 use walbridge_connector_api::{ConnectorKind, TaskMetrics, TopicPartition};
 
+use super::errors::ErrorCounters;
+
 /// Why and until when a task waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Waiting {
@@ -17,6 +19,17 @@ pub(crate) struct Waiting {
     pub(crate) next_retry_ms: u64,
     /// How many attempts in a row have failed.
     pub(crate) attempts: u32,
+}
+
+/// How often a failed task has started again by itself, and when it will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Restarting {
+    /// How many restarts count at present.
+    pub(crate) count: u32,
+    /// How many there may be.
+    pub(crate) max: u32,
+    /// When it starts again, in milliseconds since 1970; `None` if it runs or stays failed.
+    pub(crate) next_ms: Option<u64>,
 }
 
 /// A task on this worker, as seen from outside its thread.
@@ -30,7 +43,10 @@ pub(crate) struct LiveTask {
     pub(crate) kind: ConnectorKind,
     /// What it counts.
     pub(crate) metrics: Arc<TaskMetrics>,
+    /// What it counts of records that cannot be processed.
+    pub(crate) errors: Arc<ErrorCounters>,
     waiting: Mutex<Option<Waiting>>,
+    restarting: Mutex<Option<Restarting>>,
     applied: Mutex<BTreeMap<TopicPartition, i64>>,
     since: Mutex<u64>,
     stuck_after: Duration,
@@ -50,7 +66,9 @@ impl LiveTask {
             task,
             kind,
             metrics: Arc::default(),
+            errors: Arc::default(),
             waiting: Mutex::default(),
+            restarting: Mutex::default(),
             applied: Mutex::default(),
             since: Mutex::new(now_ms()),
             stuck_after,
@@ -72,6 +90,32 @@ impl LiveTask {
         }
     }
 
+    /// Returns how often it has started again by itself, if it may.
+    pub(crate) fn restarting(&self) -> Option<Restarting> {
+        self.restarting.lock().ok()?.clone()
+    }
+
+    pub(super) fn set_restarting(&self, restarting: Restarting) {
+        if let Ok(mut slot) = self.restarting.lock() {
+            *slot = Some(restarting);
+        }
+    }
+
+    /// Notes that a restart is under way.
+    pub(super) fn begin_restart(&self) {
+        if let Ok(mut slot) = self.restarting.lock()
+            && let Some(restarting) = slot.as_mut()
+        {
+            restarting.next_ms = None;
+        }
+    }
+
+    /// Returns whether it holds still for a reason that its status tells.
+    fn is_told(&self) -> bool {
+        let restarts = self.restarting().is_some_and(|r| r.next_ms.is_some());
+        restarts || self.waiting().is_some()
+    }
+
     /// Returns since when it has been running or waiting, in milliseconds since 1970.
     pub(crate) fn since_ms(&self) -> u64 {
         self.since.lock().map(|since| *since).unwrap_or_default()
@@ -80,7 +124,7 @@ impl LiveTask {
     /// Looks whether the task moves; called often, from outside its thread.
     pub(crate) fn look(&self) {
         let (turns, moves) = self.metrics.pulse();
-        let waits = self.waiting().is_some();
+        let waits = self.is_told();
         if let Ok(mut moved) = self.moved.lock() {
             for (seen, pulse) in moved.iter_mut().zip([turns, moves]) {
                 if seen.0 != pulse || waits {
@@ -96,7 +140,7 @@ impl LiveTask {
     pub(crate) fn stuck_since(&self) -> Option<u64> {
         let limit = u64::try_from(self.stuck_after.as_millis()).unwrap_or(u64::MAX);
         let is_long = |since: &u64| now_ms().saturating_sub(*since) > limit;
-        if self.waiting().is_some() {
+        if self.is_told() {
             return None;
         }
         let [(_, turned), (_, moved)] = self.moved.lock().map(|moved| *moved).ok()?;
@@ -130,11 +174,21 @@ impl LiveTask {
             map.insert("next_retry_ms".into(), json!(waiting.next_retry_ms));
             map.insert("failed_attempts".into(), json!(waiting.attempts));
         }
+        if let Some(restarting) = self.restarting() {
+            map.insert("restarts".into(), json!(restarting.count));
+            map.insert("restarts_max".into(), json!(restarting.max));
+            if let Some(next) = restarting.next_ms {
+                map.insert("next_retry_ms".into(), json!(next));
+            }
+        }
         if let Some(since) = self.stuck_since() {
             map.insert("stuck_since_ms".into(), json!(since));
         }
         for (name, value) in self.metrics.gauges() {
             map.insert(name.into(), json!(value));
+        }
+        if let Some(errors) = self.errors.details() {
+            map.insert("errors".into(), errors);
         }
         for (name, value) in self.metrics.counters() {
             map.insert(name.into(), json!(value));

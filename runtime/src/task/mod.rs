@@ -1,15 +1,18 @@
 //! Running tasks: one thread each, supervised, never disturbing one another.
 //!
-//! [`supervise`] runs a task again and again as the disposition of its errors says; [`source`] and
+//! [`supervise`] runs a task again and again as the disposition of its errors says, and as often as
+//! [`restart`] allows; [`source`] and
 //! [`sink`] are the loops inside. Connectors of records run in the same loops, behind converters:
-//! [`record_source`] and [`record_sink`].
+//! [`record_source`] and [`record_sink`]; [`errors`] says what becomes of records that cannot be processed.
 
 mod backoff;
 mod control;
+mod errors;
 mod live;
 mod panics;
 mod record_sink;
 mod record_source;
+mod restart;
 mod sink;
 mod source;
 mod subscription;
@@ -17,6 +20,7 @@ mod supervise;
 mod topics;
 mod tracking;
 
+pub(crate) use errors::{CONNECTOR, CONTEXT, COUNTERS, PARTITION, TOPIC};
 pub(crate) use live::{LiveTask, now_ms};
 pub(crate) use panics::install_hook;
 pub(crate) use supervise::{TaskEvent, TaskHandle, TaskSpec, reporter, start};

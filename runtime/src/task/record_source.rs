@@ -5,16 +5,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use walbridge_connector_api::data::ConnectRecord;
 use walbridge_connector_api::{
-    Batch, OffsetEntry, Partition, Record, RecordSource, Result, SourceTask, Span, TaskMetrics,
-    TopicSpec, push_header,
+    Batch, OffsetEntry, Partition, Record, RecordSource, Result, SourceRecord, SourceTask, Span,
+    TaskMetrics, TopicSpec, push_header,
 };
-use walbridge_pipeline::{Pipeline, WireRecord};
+use walbridge_pipeline::{Pipeline, Readable, WireRecord};
+
+use super::errors::{DeadLetters, Failure, Place, Tolerance};
 
 /// Runs a [`RecordSource`] in the source loop. Each poll is a batch after which a transaction may end.
+///
+/// Dead letters are records of the same batch: they are there if and only if the source's offset has
+/// moved beyond them.
 pub(super) struct RecordSourceTask {
     source: Box<dyn RecordSource>,
     pipeline: Pipeline,
+    tolerance: Tolerance,
+    dead: Option<(DeadLetters, Readable)>,
     topics: HashMap<Arc<str>, Arc<TopicSpec>>,
     metrics: Arc<TaskMetrics>,
     spare: Option<Batch>,
@@ -24,11 +32,18 @@ impl RecordSourceTask {
     pub(super) fn new(
         source: Box<dyn RecordSource>,
         pipeline: Pipeline,
+        tolerance: Tolerance,
+        dead: Option<DeadLetters>,
         metrics: Arc<TaskMetrics>,
     ) -> Self {
+        let tolerant = tolerance.policy.tolerant;
         Self {
             source,
             pipeline,
+            tolerance,
+            dead: dead
+                .filter(|_| tolerant)
+                .map(|dead| (dead, Readable::default())),
             topics: HashMap::new(),
             metrics,
             spare: None,
@@ -76,6 +91,66 @@ impl RecordSourceTask {
             headers,
         });
     }
+
+    /// Takes one record through transforms and converters into the batch; returns how many dead letters
+    /// became of it.
+    fn convert(
+        &mut self,
+        batch: &mut Batch,
+        record: ConnectRecord,
+        offset: Option<&OffsetEntry>,
+    ) -> Result<u64> {
+        let topic = Arc::clone(&record.topic);
+        let place = Place::Read {
+            topic: &topic,
+            offset,
+        };
+        // A transform that fails has taken the record apart.
+        let keep = self.dead.is_some() && self.pipeline.has_transforms();
+        let whole = keep.then(|| record.clone());
+        let transformed = match self.pipeline.transform(record) {
+            Ok(Some(record)) => record,
+            Ok(None) => return Ok(0),
+            Err(error) => {
+                let settled = self.tolerance.refused(error, place)?;
+                return Ok(self.bury(batch, whole.as_ref(), place, &settled));
+            }
+        };
+        let (pipeline, tolerance) = (&mut self.pipeline, &self.tolerance);
+        let error = match pipeline.encode(&transformed) {
+            Ok(wire) => {
+                self.append(batch, &wire);
+                return Ok(0);
+            }
+            Err(error) => error,
+        };
+        match tolerance.settle(error, place, || pipeline.encode(&transformed))? {
+            Ok(wire) => {
+                self.append(batch, &wire);
+                Ok(0)
+            }
+            Err(failure) => {
+                let record = whole.as_ref().unwrap_or(&transformed);
+                Ok(self.bury(batch, Some(record), place, &failure))
+            }
+        }
+    }
+
+    /// Adds a dead letter to the batch if there is a topic for it.
+    fn bury(
+        &mut self,
+        batch: &mut Batch,
+        record: Option<&ConnectRecord>,
+        place: Place<'_>,
+        failure: &Failure,
+    ) -> u64 {
+        let (Some((dead, readable)), Some(record)) = (&mut self.dead, record) else {
+            return 0;
+        };
+        self.tolerance.requested(1);
+        dead.add_written(batch, &readable.write(record), place, failure);
+        1
+    }
 }
 
 impl SourceTask for RecordSourceTask {
@@ -86,12 +161,11 @@ impl SourceTask for RecordSourceTask {
         }
         let mut batch = self.spare.take().unwrap_or_default();
         batch.clear();
-        for record in records {
-            if let Some(wire) = self.pipeline.source(record.record)? {
-                self.append(&mut batch, &wire);
-            }
-            // Also of a record that a transform dropped: it is not to be read again.
-            let Some(offset) = record.offset else {
+        let mut dead = 0;
+        for SourceRecord { record, offset } in records {
+            dead += self.convert(&mut batch, record, offset.as_ref())?;
+            // Also of a record that was dropped or left out: it is not to be read again.
+            let Some(offset) = offset else {
                 continue;
             };
             let mut known = batch.offsets.iter_mut();
@@ -101,7 +175,7 @@ impl SourceTask for RecordSourceTask {
             }
         }
         batch.boundary = true;
-        let (rows, bytes) = (batch.records().len() as u64, batch.size() as u64);
+        let (rows, bytes) = (batch.records().len() as u64 - dead, batch.size() as u64);
         self.metrics.rows.fetch_add(rows, Ordering::Relaxed);
         self.metrics.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(Some(batch))

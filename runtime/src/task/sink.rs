@@ -12,6 +12,7 @@ use walbridge_kafka::{Admin, Consumer};
 use walbridge_pipeline::Pipeline;
 
 use super::control::Control;
+use super::errors::{DeadLetterWriter, DeadLetters, Tolerance};
 use super::live::LiveTask;
 use super::record_sink::RecordSinkTask;
 use super::subscription::Subscription;
@@ -50,9 +51,21 @@ pub(super) fn run(
         Form::Records => {
             let pipeline = Pipeline::new(&shared.config.converters, settings.raw())?;
             let metrics = Arc::clone(&context.metrics);
+            let tolerance = Tolerance::new(settings, &context, &live.errors, &shared.lease);
+            let letters = DeadLetters::new(settings, &context);
+            let dead = match letters.filter(|_| tolerance.policy.tolerant) {
+                None => None,
+                Some(letters) => {
+                    let config = clients::dead_letters(&shared.config, settings, &client)?;
+                    let stop = stop.clone();
+                    Some(DeadLetterWriter::open(letters, config, &admin, stop)?)
+                }
+            };
             let sink = connector.record_sink(settings, context)?;
             let interval = shared.config.limits.flush_interval;
-            Box::new(RecordSinkTask::new(sink, pipeline, metrics, interval))
+            Box::new(RecordSinkTask::new(
+                sink, pipeline, tolerance, dead, metrics, interval,
+            ))
         }
     };
     running();

@@ -11,6 +11,8 @@ use walbridge_connector_api::{
 use walbridge_kafka::{Admin, TransactionalProducer};
 use walbridge_pipeline::Pipeline;
 
+use super::errors::{DeadLetters, Tolerance};
+use super::live::LiveTask;
 use super::record_source::RecordSourceTask;
 use super::topics::TopicCreator;
 use super::tracking::TopicTracker;
@@ -30,6 +32,7 @@ pub(super) fn run(
     connector: &dyn Connector,
     settings: &Settings,
     mut context: TaskContext,
+    live: &LiveTask,
     running: &dyn Fn(),
 ) -> Result<()> {
     let (name, task) = (context.connector.clone(), context.task);
@@ -46,10 +49,14 @@ pub(super) fn run(
         Form::Bytes => connector.source(settings, context)?,
         Form::Records => {
             let pipeline = Pipeline::new(&shared.config.converters, settings.raw())?;
+            let tolerance = Tolerance::new(settings, &context, &live.errors, &shared.lease);
+            let dead = DeadLetters::new(settings, &context);
             let source = connector.record_source(settings, context)?;
             Box::new(RecordSourceTask::new(
                 source,
                 pipeline,
+                tolerance,
+                dead,
                 Arc::clone(&metrics),
             ))
         }

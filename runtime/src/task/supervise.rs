@@ -11,7 +11,8 @@ use walbridge_connector_api::{
 };
 
 use super::backoff::Backoff;
-use super::live::{LiveTask, Waiting, now_ms};
+use super::live::{LiveTask, Restarting, Waiting, now_ms};
+use super::restart::{self, RestartLimits, Restarts};
 use super::{panics, sink, source};
 use crate::clients;
 use crate::connector::{Loaded, load_task};
@@ -40,7 +41,7 @@ pub(crate) enum TaskEvent {
     Running,
     /// It waits for something out of reach; holds the whole story.
     Waiting(String),
-    /// It failed for good; holds the whole story.
+    /// It failed and starts again only if its connector's settings say so; holds the whole story.
     Failed(String),
     /// Its thread is about to end.
     Ended,
@@ -103,6 +104,7 @@ impl Supervisor {
     fn run(self) {
         let limits = &self.shared.config.limits;
         let mut backoff = Backoff::new(limits.backoff, limits.backoff_max);
+        let mut restarts = Restarts::default();
         while !self.stop.is_stopped() {
             let began = Instant::now();
             let before = progress(&self.live.metrics);
@@ -117,9 +119,10 @@ impl Supervisor {
             }
             let wait = match error.disposition() {
                 Disposition::Stop => {
-                    tracing::error!(error = %error.trace(), "task failed");
-                    (self.report)(TaskEvent::Failed(error.trace()));
-                    break;
+                    if !self.fail(&error, &mut restarts) {
+                        break;
+                    }
+                    continue;
                 }
                 Disposition::Retry => backoff.next(),
                 Disposition::Rewind => backoff.rewind(Instant::now()),
@@ -131,6 +134,49 @@ impl Supervisor {
             }
         }
         (self.report)(TaskEvent::Ended);
+    }
+
+    /// Reports that the task has failed; returns true if it is to start again, after the pause before that.
+    fn fail(&self, error: &ConnectorError, restarts: &mut Restarts) -> bool {
+        let mut trace = error.trace();
+        tracing::error!(error = %trace, "task failed");
+        let limits = self
+            .restart_limits()
+            .filter(|_| !restart::is_configuration(error));
+        let pause = limits.and_then(|limits| restarts.next(&limits, Instant::now()));
+        if let Some(limits) = limits {
+            let at = pause.map(|pause| now_ms().saturating_add(pause.as_millis() as u64));
+            if pause.is_none() {
+                let (max, window) = (limits.max, limits.window_ms());
+                trace.push_str(&format!(
+                    "\nNot started again: {max} restarts (errors.restart.max) within {window} ms \
+                     (errors.restart.window.ms) did not help"
+                ));
+            }
+            self.live.set_restarting(Restarting {
+                count: restarts.count(),
+                max: limits.max,
+                next_ms: at,
+            });
+        }
+        self.live.set_waiting(None);
+        (self.report)(TaskEvent::Failed(trace));
+        let Some(pause) = pause else { return false };
+        tracing::warn!(
+            wait_ms = pause.as_millis(),
+            restarts = restarts.count(),
+            "the task starts again by itself"
+        );
+        self.stop.sleep(pause);
+        self.live.begin_restart();
+        true
+    }
+
+    /// Returns how often the task may start again by itself after a failure.
+    fn restart_limits(&self) -> Option<RestartLimits> {
+        let shared = &self.shared;
+        let loaded = load_task(&shared.catalog, &shared.resolver, &self.spec.config);
+        RestartLimits::new(&loaded.ok()?.settings)
     }
 
     fn wait(&self, error: &ConnectorError, wait: Duration, attempts: u32) {
@@ -178,6 +224,7 @@ impl Supervisor {
                 connector.as_ref(),
                 &settings,
                 context,
+                &self.live,
                 &running,
             ),
             ConnectorKind::Sink => sink::run(

@@ -14,7 +14,12 @@ use walbridge_connector_api::{
 };
 
 pub(crate) fn catalog() -> Catalog {
-    Catalog::new(vec![Arc::new(Counter), Arc::new(Memory)])
+    Catalog::new(vec![
+        Arc::new(Counter),
+        Arc::new(Memory),
+        Arc::new(crate::records::Choosy),
+        Arc::new(walbridge_file::FileStreamSource),
+    ])
 }
 
 /// Writes 0, 1, 2, … to a topic, `step` numbers per source transaction.
@@ -45,7 +50,7 @@ impl Connector for Counter {
                 ConfigKey::new("fail.at", Kind::Long, "Where to fail.").default("-1"),
                 ConfigKey::new("fail.how", Kind::String, "How.")
                     .default("stop")
-                    .allowed(&["stop", "panic", "retry", "once", "hang", "rewind"]),
+                    .allowed(&["stop", "panic", "retry", "once", "hang", "rewind", "break"]),
                 ConfigKey::new("secret", Kind::Password, "Never shown."),
             ])
         })
@@ -86,7 +91,7 @@ struct Counting {
 impl SourceTask for Counting {
     fn poll(&mut self, wait: Duration) -> Result<Option<Batch>> {
         let polled_before = self.metrics.retained_wal_bytes.swap(1, Ordering::Relaxed) > 0;
-        let spared = self.fail_how == "once" && polled_before;
+        let spared = ["once", "break"].contains(&self.fail_how.as_str()) && polled_before;
         if self.fail_at >= 0 && self.next >= self.fail_at && !spared {
             self.metrics.fact("trouble", "as asked");
             match self.fail_how.as_str() {

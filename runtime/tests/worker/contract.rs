@@ -254,6 +254,13 @@ fn the_document_is_whole_and_every_path_of_it_answers() {
             400,
         ),
         (
+            "POST",
+            "/connectors/{connector}/dead-letters/replay",
+            "/connectors/c/dead-letters/replay",
+            None,
+            400,
+        ),
+        (
             "PUT",
             "/connectors/{connector}/stop",
             "/connectors/c/stop",

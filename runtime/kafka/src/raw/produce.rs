@@ -13,6 +13,7 @@ use walbridge_connector_api::Headers;
 
 use super::fault;
 use super::handle::{Handle, millis};
+use super::list::PartitionList;
 use super::state::RECORD_OVERHEAD;
 use super::text::to_c;
 use crate::client_config::{ClientConfig, Role};
@@ -234,6 +235,29 @@ impl Handle {
     pub(crate) fn begin_transaction(&self) -> Result<()> {
         // SAFETY: the client is live; the error is ours.
         unsafe { fault::check(sys::rd_kafka_begin_transaction(self.as_ptr())) }
+    }
+
+    /// Makes the offsets of a consumer group, which has no members, part of the transaction.
+    pub(crate) fn send_offsets(
+        &self,
+        group: &str,
+        offsets: &PartitionList,
+        wait: Duration,
+    ) -> Result<()> {
+        let group = to_c(group)?;
+        // SAFETY: client, list and name are live; what is made of the name is ours and freed once the call,
+        // which copies it, is over; the error is ours.
+        unsafe {
+            let metadata = sys::rd_kafka_consumer_group_metadata_new(group.as_ptr());
+            let error = sys::rd_kafka_send_offsets_to_transaction(
+                self.as_ptr(),
+                offsets.as_ptr(),
+                metadata,
+                millis(wait),
+            );
+            sys::rd_kafka_consumer_group_metadata_destroy(metadata);
+            fault::check(error)
+        }
     }
 
     pub(crate) fn commit_transaction(&self, wait: Duration) -> Result<()> {

@@ -28,19 +28,34 @@ impl ConvertError {
         Self::Data(message.into())
     }
 
+    /// Returns whether the same may succeed later: the registry is out of reach.
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_retriable())
+    }
+
+    /// Returns the Java class that a dead letter's headers and Connect's logs name.
+    pub fn class(&self) -> &'static str {
+        if self.is_retriable() {
+            "org.apache.kafka.connect.errors.RetriableException"
+        } else {
+            "org.apache.kafka.connect.errors.DataException"
+        }
+    }
+
     /// Turns it into a task's error; `what` and `place` say what was converted and where it stands.
     ///
     /// A registry out of reach is waited for; anything else stops the task, so that no record is lost.
     pub fn at(self, what: &str, place: &str) -> ConnectorError {
         let message = format!("cannot convert the {what} of {place}");
-        let waits = matches!(&self, Self::Registry(error) if error.is_retriable());
-        if waits {
+        if self.is_retriable() {
             return ConnectorError::retry("RegistryUnavailable", message).because(self);
         }
         ConnectorError::stop("ConversionFailed", message)
             .because(self)
             .remedy(format!(
-                "check that {what}.converter is the one this data is written for"
+                "check that {what}.converter is the one this data is written for; records that cannot be \
+                 mended can be put aside with errors.tolerance=all and \
+                 errors.deadletterqueue.topic.name"
             ))
     }
 }

@@ -39,7 +39,11 @@ impl ChainError {
     /// Turns it into a task's error; `place` says which record it is about.
     pub fn at(self, place: &str) -> ConnectorError {
         ConnectorError::stop("TransformFailed", format!("cannot transform {place}"))
-            .remedy("change the transform's settings, or let a predicate keep such records from it")
+            .remedy(
+                "change the transform's settings, or let a predicate keep such records from it; records \
+                 that cannot be mended can be put aside with errors.tolerance=all and \
+                 errors.deadletterqueue.topic.name",
+            )
             .because(self)
     }
 }

@@ -47,7 +47,7 @@ mod timestamp_converter;
 mod timestamp_router;
 mod value_to_key;
 
-pub use chain::Chain;
+pub use chain::{Chain, ChainError};
 pub use error::TransformError;
 pub use kind::{KINDS, TransformKind, find};
 pub use side::Side;
