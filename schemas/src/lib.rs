@@ -16,6 +16,7 @@ mod error;
 mod field;
 pub mod frame;
 pub mod heartbeat;
+mod layout;
 pub mod marks;
 pub mod name;
 #[cfg(test)]
@@ -31,5 +32,6 @@ pub use change::{Change, Source, TransactionRef, ValueSchema};
 pub use envelope::Op;
 pub use error::{AvroError, SchemaError};
 pub use field::{Field, FieldDefault, FieldType, Items, Nulls};
+pub use layout::fingerprint;
 pub use row::RowSchema;
 pub use table::TableSchema;

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use schema_registry_converter::blocking::schema_registry::{
-    SrSettings, get_schema_by_id, post_schema,
+    SrSettings, get_schema_by_id, perform_sr_call, post_schema,
 };
 use schema_registry_converter::error::SRCError;
-use schema_registry_converter::schema_registry_common::{SchemaType, SuppliedSchema};
+use schema_registry_converter::schema_registry_common::{SchemaType, SrCall, SuppliedSchema};
 
 /// Where a registry is and how to get in.
 #[derive(Clone)]
@@ -106,6 +106,16 @@ pub enum RegistryError {
         status: u16,
         /// Its message.
         cause: String,
+    },
+    /// The subject is not there, or has no such schema, and nothing is to be registered.
+    #[error("the schema registry at {url} has {what} under subject {subject}")]
+    NotRegistered {
+        /// The URLs tried.
+        url: String,
+        /// The subject.
+        subject: String,
+        /// What is missing.
+        what: &'static str,
     },
     /// The schema is there, but is not Avro, or is split over several subjects.
     #[error("schema {id} in the registry at {url} is {what}")]
@@ -238,6 +248,46 @@ impl Registry {
         let schema: Arc<str> = found.schema.into();
         lock(&self.schemas).insert(id, Arc::clone(&schema));
         Ok(schema)
+    }
+
+    /// Returns the id that a schema has under a subject, registering nothing.
+    pub fn find(&self, subject: &str, json: &str) -> Result<u32, RegistryError> {
+        let body = serde_json::json!({ "schema": json }).to_string();
+        let call = SrCall::PostForVersion(subject, &body);
+        let found = perform_sr_call(&self.settings, call)
+            .map_err(|e| self.missing(&e, subject, "no such schema"))?;
+        found
+            .id
+            .ok_or_else(|| self.nonsense("an answer without an id"))
+    }
+
+    /// Returns the newest schema of a subject with its id; asks anew each time.
+    pub fn latest(&self, subject: &str) -> Result<(u32, Arc<str>), RegistryError> {
+        let found = perform_sr_call(&self.settings, SrCall::GetLatest(subject))
+            .map_err(|e| self.missing(&e, subject, "no schema"))?;
+        let id = found
+            .id
+            .ok_or_else(|| self.nonsense("an answer without an id"))?;
+        // By its id, for the checks that all schemas go through.
+        Ok((id, self.schema(id)?))
+    }
+
+    fn missing(&self, error: &SRCError, subject: &str, what: &'static str) -> RegistryError {
+        self.error(error, |url, status, cause| match status {
+            404 => RegistryError::NotRegistered {
+                url,
+                subject: subject.to_owned(),
+                what,
+            },
+            _ => rejected(url, subject, status, cause),
+        })
+    }
+
+    fn nonsense(&self, cause: &str) -> RegistryError {
+        RegistryError::Nonsense {
+            url: self.urls.clone(),
+            cause: cause.to_owned(),
+        }
     }
 
     fn error(

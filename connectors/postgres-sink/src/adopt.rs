@@ -3,7 +3,7 @@
 use walbridge_connector_api::{ConnectorError, Result};
 use walbridge_postgres::connect::Session;
 use walbridge_postgres::ident::qualified;
-use walbridge_schemas::marks;
+use walbridge_schemas::{fingerprint, marks};
 
 use crate::apply::{Refused, Run};
 use crate::binding::Binding;
@@ -33,6 +33,7 @@ impl Sink {
         if known && active && self.bindings[event.plan as usize].is_some() {
             return Ok(());
         }
+        self.check_layout(&definition, event)?;
         self.flush(false)?;
         let table = self.shape(&definition, true)?;
         if !known {
@@ -45,6 +46,44 @@ impl Sink {
         self.topics[topic].active = Some(event.plan);
         self.topics[topic].definition = Some(definition);
         Ok(())
+    }
+
+    /// Checks that the schema that the registry gave is the one that the rows were written with:
+    /// another one may well read them, with values in the wrong columns.
+    fn check_layout(&self, definition: &Definition, event: &Event) -> Result<()> {
+        let row = self.rows.plans[event.plan as usize].schema.row();
+        let Some(written) = &definition.layout else {
+            return Ok(());
+        };
+        let found = fingerprint(row.fields());
+        if *written == found {
+            return Ok(());
+        }
+        let lane = &self.rows.lanes[event.lane].partition;
+        let id = event::schema_id(&self.rows, event.lane)?.unwrap_or_default();
+        let fields: Vec<_> = row
+            .fields()
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
+        Err(ConnectorError::stop(
+            "SchemaDiffers",
+            format!(
+                "topic {} partition {} offset {}: under id {id} the registry has another schema than the \
+                 rows of table {} were written with (layout {found} instead of {written}): {} with the \
+                 fields {}",
+                lane.topic,
+                lane.partition,
+                event.offset,
+                definition.collection(),
+                row.name(),
+                fields.join(", "),
+            ),
+        )
+        .remedy(
+            "point the sink to the registry that the topics were written with, or restore that registry \
+             with its ids; nothing of these rows was applied",
+        ))
     }
 
     /// Returns the definition that the event at hand carries.

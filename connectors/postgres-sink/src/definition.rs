@@ -36,6 +36,9 @@ pub(crate) struct Definition {
     pub(crate) key: Vec<String>,
     #[serde(default)]
     pub(crate) identity: String,
+    /// The fingerprint of the rows' schema; definitions of earlier sources have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) layout: Option<String>,
 }
 
 impl Definition {

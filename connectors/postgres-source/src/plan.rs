@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use walbridge_connector_api::{ConnectorError, Result, TopicSpec};
 use walbridge_postgres::encode::ColumnEncoder;
 use walbridge_schemas::postgresql::{SOURCE_SCHEMA, TableBlock};
-use walbridge_schemas::{TableSchema, marks, name};
+use walbridge_schemas::{TableSchema, fingerprint, marks, name};
 
 use crate::catalog::{Catalog, LiveColumn, LiveTable};
 use crate::columns::{self, Described};
@@ -162,7 +162,8 @@ impl Plan {
         // does not tell rows apart.
         let tells_apart = key.iter().all(|index| !described[*index].field.optional());
         let row_key = if tells_apart { &key[..] } else { &[] };
-        let relation = relation_json(&definition, &described, live, row_key);
+        let layout = fingerprint(schema.fields());
+        let relation = relation_json(&definition, &described, live, row_key, &layout);
         let mut unknown = Vec::new();
         for (index, column) in definition.columns.iter().enumerate() {
             if !column.identity {
@@ -231,6 +232,7 @@ fn relation_json(
     described: &[Described],
     live: &LiveTable,
     key: &[usize],
+    layout: &str,
 ) -> Value {
     let columns: Vec<_> = definition
         .columns
@@ -267,6 +269,7 @@ fn relation_json(
         "columns": columns,
         "key": key,
         "identity": definition.identity.as_str(),
+        "layout": layout,
     })
 }
 

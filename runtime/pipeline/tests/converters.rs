@@ -13,7 +13,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 use walbridge_connector_api::data::{Schema, SchemaAndValue, SchemaBuilder, Struct, Type, Value};
-use walbridge_pipeline::converters::avro::{AvroConverter, AvroOptions, SchemaStore, SubjectNames};
+use walbridge_pipeline::converters::avro::{
+    AvroConverter, AvroOptions, SchemaStore, SubjectNames, Writing,
+};
 use walbridge_pipeline::converters::{Converter, ConverterKind, Role};
 use walbridge_schemas::registry::RegistryError;
 
@@ -181,13 +183,36 @@ impl SchemaStore for Store {
         Ok(all.len().try_into().unwrap())
     }
 
+    fn find(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        let all = self.0.lock().unwrap();
+        let wanted = (subject.to_owned(), schema.to_owned());
+        let at = all.iter().position(|known| *known == wanted);
+        at.map(|at| at as u32 + 1).ok_or_else(|| missing(subject))
+    }
+
+    fn latest(&self, subject: &str) -> Result<(u32, Arc<str>), RegistryError> {
+        let all = self.0.lock().unwrap();
+        let at = all.iter().rposition(|(known, _)| known == subject);
+        let at = at.ok_or_else(|| missing(subject))?;
+        Ok((at as u32 + 1, all[at].1.as_str().into()))
+    }
+
     fn schema(&self, id: u32) -> Result<Arc<str>, RegistryError> {
         let all = self.0.lock().unwrap();
         Ok(all[id as usize - 1].1.as_str().into())
     }
 }
 
+fn missing(subject: &str) -> RegistryError {
+    RegistryError::NotRegistered {
+        url: "memory".into(),
+        subject: subject.into(),
+        what: "no such schema",
+    }
+}
+
 const AVRO: AvroOptions = AvroOptions {
+    writing: Writing::Register,
     key: false,
     subjects: SubjectNames::Topic,
     metadata: true,
@@ -367,6 +392,145 @@ fn avro_refuses_what_it_cannot_name_and_bytes_that_are_none() {
         let error = converter.decode("t", Some(&bytes)).unwrap_err();
         assert!(error.to_string().contains("of the registry cannot be used"));
     }
+}
+
+/// A converter that writes with what its subject has.
+fn writing(store: &Store, writing: Writing) -> AvroConverter {
+    let options = AvroOptions { writing, ..AVRO };
+    AvroConverter::new(Box::new(store.clone()), options)
+}
+
+#[test]
+fn avro_registers_nothing_when_told_not_to() {
+    let store = Store::default();
+    let error = writing(&store, Writing::Find)
+        .encode("t", &row())
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("under subject t-value"),
+        "{error}"
+    );
+    assert!(!error.is_retriable());
+    let own = writing(&store, Writing::Register)
+        .encode("t", &row())
+        .unwrap();
+    assert_eq!(
+        writing(&store, Writing::Find).encode("t", &row()).unwrap(),
+        own
+    );
+    assert_eq!(store.0.lock().unwrap().len(), 1);
+}
+
+/// A newer schema of `row()`: a wider number, a further field with a default, one that may be null, and
+/// an enum; the order is another one, too.
+const NEWER: &str = r#"{"type":"record","name":"Row","namespace":"org.example","fields":[
+    {"name":"kind","type":{"type":"enum","name":"Kind","symbols":["a","b"]},"default":"b"},
+    {"name":"note","type":["null","string"],"default":null},
+    {"name":"id","type":"long"},
+    {"name":"sizes","type":{"type":"map","values":"double"},"default":{}}]}"#;
+
+#[test]
+fn avro_writes_with_the_newest_schema_of_the_subject() {
+    let store = Store::default();
+    store.register("t-value", "\"string\"").unwrap();
+    let id = store.register("t-value", NEWER).unwrap();
+    let latest = Writing::Latest { strict: true };
+    let bytes = writing(&store, latest)
+        .encode("t", &row())
+        .unwrap()
+        .unwrap();
+    // kind b, no note, id 1, no sizes: by hand, as the specification lays them out.
+    assert_eq!(bytes, [0, 0, 0, 0, id as u8, 2, 0, 2, 0]);
+    let back = writing(&store, latest).decode("t", Some(&bytes)).unwrap();
+    let back = back.value.as_struct().unwrap().clone();
+    assert_eq!(back.get("id"), Some(&Value::Int64(1)));
+    assert_eq!(back.get("kind"), Some(&Value::from("b")));
+
+    let schema = SchemaBuilder::structure()
+        .name("org.example.Row")
+        .field("id", Schema::of(Type::Int64))
+        .field("note", Schema::of(Type::String))
+        .field("more", Schema::of(Type::String));
+    let schema = schema.build().unwrap();
+    let fields = vec![Value::Int64(-2), "n".into(), "lost".into()];
+    let value = Struct::from_values(schema.clone(), fields).unwrap();
+    let wider = SchemaAndValue::new(schema, value);
+    let error = writing(&store, latest).encode("t", &wider).unwrap_err();
+    assert!(error.to_string().contains("has no field more"), "{error}");
+    let loose = Writing::Latest { strict: false };
+    let bytes = writing(&store, loose).encode("t", &wider).unwrap().unwrap();
+    assert_eq!(bytes[5..], [2, 2, 2, b'n', 3, 0]);
+}
+
+#[test]
+fn avro_says_what_does_not_fit_the_newest_schema() {
+    let latest = Writing::Latest { strict: true };
+    for (newest, words) in [
+        (
+            r#"{"type":"record","name":"R","fields":[{"name":"id","type":"string"}]}"#,
+            "field id: the newest",
+        ),
+        (
+            r#"{"type":"record","name":"R","fields":[{"name":"id","type":"int"},{"name":"a","type":"int"}]}"#,
+            "a field a without a default",
+        ),
+        (r#"["null","string"]"#, "wants STRING"),
+    ] {
+        let store = Store::default();
+        store.register("t-value", newest).unwrap();
+        let error = writing(&store, latest).encode("t", &row()).unwrap_err();
+        assert!(error.to_string().contains(words), "{newest}: {error}");
+    }
+    let error = writing(&Store::default(), latest).encode("t", &row());
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("under subject t-value")
+    );
+}
+
+#[test]
+fn json_reads_all_values_with_one_schema() {
+    let content = r#"{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"}]}"#;
+    let settings = |enabled: &str, content: &str| {
+        let pairs = [("schemas.enable", enabled), ("schema.content", content)];
+        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        BTreeMap::from(pairs)
+    };
+    let create = |enabled, content| {
+        let settings = settings(enabled, content);
+        ConverterKind::Json.create(Role::Value, &settings).unwrap()
+    };
+    let read = create("true", content)
+        .decode("t", Some(br#"{"id":7}"#))
+        .unwrap();
+    assert_eq!(
+        read.value.as_struct().unwrap().get("id"),
+        Some(&Value::Int32(7))
+    );
+    assert!(
+        create("true", content)
+            .decode("t", Some(br#"{"id":"x"}"#))
+            .is_err()
+    );
+    // What is written has its schema beside it all the same, as in Java.
+    let text = create("true", content)
+        .encode("t", &row())
+        .unwrap()
+        .unwrap();
+    assert!(text.starts_with(b"{\"schema\":"));
+    // Without schemas there is none to read with.
+    let read = create("false", content)
+        .decode("t", Some(br#"{"id":7}"#))
+        .unwrap();
+    assert_eq!(read.schema, None);
+    let found = ConverterKind::Json.problems(&settings("true", r#"{"type":"what"}"#));
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].message.contains("Unknown schema type: what"),
+        "{found:?}"
+    );
 }
 
 proptest::proptest! {

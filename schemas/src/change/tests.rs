@@ -97,6 +97,10 @@ fn what_is_written_is_parsed_as_the_same_fields() {
             written.default.as_ref().map(|d| &d.json)
         );
     }
+    assert_eq!(
+        crate::fingerprint(schema.row().fields()),
+        crate::fingerprint(table.fields())
+    );
     let key = RowSchema::parse(&table.key_json().unwrap()).unwrap();
     assert_eq!(
         key.fields()

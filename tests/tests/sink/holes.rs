@@ -139,6 +139,38 @@ fn topics_that_changed_behind_the_sink_are_noticed_at_the_start() {
 }
 
 #[test]
+fn a_registry_that_answers_with_another_schema_is_noticed() {
+    let columns = [("id", "bigint"), ("a", "text"), ("b", "text")];
+    let exchanged = [("id", "bigint"), ("b", "text"), ("a", "text")];
+    let mut stream = Stream::new();
+    let other = stream.table("other", &exchanged, &[0], 1);
+    let t = stream.table("t", &columns, &[0], 1);
+    stream.snapshot(&[(&t, &[&[I(1), s("a"), s("b")]]), (&other, &[])]);
+    let database = Database::create("confused");
+    let mut rig = Rig::open(&database, &stream, &[]).unwrap();
+    rig.feed_all(&stream).unwrap();
+    drop(rig);
+
+    // The bytes can be read by both, with the values in each other's columns.
+    stream.schemas.confuse(&t, &other);
+    stream.begin();
+    stream.insert(&t, &[I(2), s("a"), s("b")]);
+    stream.commit();
+    let mut rig = Rig::open(&database, &stream, &[]).unwrap();
+    let error = rig.feed_all(&stream).unwrap_err();
+    assert_eq!(error.name(), "SchemaDiffers", "{error}");
+    assert_eq!(error.disposition(), Disposition::Stop);
+    for part in [
+        "topic east.public.t partition 0 offset",
+        "table public.t",
+        "id, b, a",
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert_eq!(database.rows("SELECT id, a, b FROM public.t"), ["1|a|b"]);
+}
+
+#[test]
 fn bytes_that_are_not_avro_are_named() {
     for (name, value) in [
         ("east.public.t", b"{\"id\": 1}".to_vec()),

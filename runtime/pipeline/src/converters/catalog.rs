@@ -12,6 +12,9 @@ use super::number::Primitive;
 use super::registry;
 use super::text::{Encoding, Text};
 
+/// The JSON converter's schema of all values.
+const CONTENT: &str = "schema.content";
+
 /// Which part of a record a converter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -161,6 +164,13 @@ impl ConverterKind {
                     "true",
                     "Whether a null becomes its schema's default.",
                 ),
+                ConfigKey::new(
+                    CONTENT,
+                    Text,
+                    "With schemas.enable, for sinks: the schema of all values, as JSON, which then come without \
+                     one beside them.",
+                )
+                .importance(Importance::High),
             ]),
             Self::String => ConfigDef::new(vec![
                 key(
@@ -196,6 +206,9 @@ impl ConverterKind {
         if self == Self::Avro {
             found.extend(registry::problems(&settings));
         }
+        if self == Self::Json {
+            found.extend(json(&settings).err());
+        }
         if self == Self::String {
             let name = settings.text("converter.encoding");
             if Encoding::find(name).is_none() {
@@ -222,7 +235,7 @@ impl ConverterKind {
         let settings = self.config().settings(values);
         Ok(match self {
             Self::Avro => Box::new(registry::open(role, &settings)?),
-            Self::Json => Box::new(JsonConverter::new(options(&settings))),
+            Self::Json => Box::new(json(&settings)?),
             Self::String => {
                 let name = settings.text("converter.encoding");
                 let encoding = Encoding::find(name).unwrap_or(Encoding::Utf8);
@@ -238,6 +251,14 @@ impl ConverterKind {
             Self::Simple => Box::new(SimpleHeader),
         })
     }
+}
+
+fn json(settings: &Settings) -> Result<JsonConverter, ConfigProblem> {
+    let content = settings.optional(CONTENT);
+    JsonConverter::new(options(settings), content).map_err(|error| {
+        let shown = content.unwrap_or_default();
+        ConfigProblem::invalid(CONTENT, shown, &error.to_string())
+    })
 }
 
 fn options(settings: &Settings) -> Options {

@@ -5,13 +5,16 @@ use std::time::Duration;
 use walbridge_connector_api::{ConfigKey, ConfigProblem, Importance, Kind, Settings};
 use walbridge_schemas::registry::{Registry, RegistrySettings};
 
-use super::avro::{AvroConverter, AvroOptions, SubjectNames};
+use super::avro::{AvroConverter, AvroOptions, SubjectNames, Writing};
 use super::catalog::Role;
 
 const URL: &str = "schema.registry.url";
 const CREDENTIALS: &str = "basic.auth.credentials.source";
 const USER: &str = "basic.auth.user.info";
 const AUTHORITIES: &str = "schema.registry.ssl.truststore.location";
+const REGISTER: &str = "auto.register.schemas";
+const LATEST: &str = "use.latest.version";
+const STRICT: &str = "latest.compatibility.strict";
 const SUBJECTS: [&str; 2] = ["key.subject.name.strategy", "value.subject.name.strategy"];
 
 /// Returns the keys, without a prefix.
@@ -33,16 +36,24 @@ pub(super) fn keys() -> Vec<ConfigKey> {
             .required()
             .importance(Importance::High),
         key(
-            "auto.register.schemas",
+            REGISTER,
             Boolean,
             "true",
-            "Only true: a schema that its subject does not have is registered.",
+            "Whether a schema that its subject does not have is registered; otherwise the record is in error.",
         ),
         key(
-            "use.latest.version",
+            LATEST,
             Boolean,
             "false",
-            "Only false: records are written with their own schema.",
+            "Whether records are written with the newest schema of their subject instead of their own; only \
+             with auto.register.schemas=false.",
+        ),
+        key(
+            STRICT,
+            Boolean,
+            "true",
+            "With use.latest.version: whether a field that the newest schema does not have is an error; \
+             otherwise it is left out.",
         ),
         key(
             CREDENTIALS,
@@ -90,14 +101,10 @@ pub(super) fn problems(settings: &Settings) -> Vec<ConfigProblem> {
     let mut wrong = |key: &str, value: &str, why: &str| {
         found.push(ConfigProblem::invalid(key, value, why));
     };
-    for (key, wanted) in [
-        ("auto.register.schemas", true),
-        ("use.latest.version", false),
-    ] {
-        if settings.flag(key) != wanted {
-            let why = format!("only {wanted} is available");
-            wrong(key, settings.text(key), &why);
-        }
+    if settings.flag(LATEST) && settings.flag(REGISTER) {
+        let why = "schemas that are registered by themselves are always the newest; set \
+                   auto.register.schemas=false";
+        wrong(LATEST, settings.text(LATEST), why);
     }
     for key in SUBJECTS {
         let name = settings.text(key);
@@ -131,6 +138,13 @@ pub(super) fn open(role: Role, settings: &Settings) -> Result<AvroConverter, Con
     let options = AvroOptions {
         key,
         subjects: SubjectNames::find(strategy).unwrap_or_default(),
+        writing: match (settings.flag(REGISTER), settings.flag(LATEST)) {
+            (true, _) => Writing::Register,
+            (false, false) => Writing::Find,
+            (false, true) => Writing::Latest {
+                strict: settings.flag(STRICT),
+            },
+        },
         metadata: settings.flag("connect.meta.data"),
         enhanced: settings.flag("enhanced.avro.schema.support"),
         cache: settings.size("schemas.cache.config").max(1),

@@ -17,6 +17,7 @@
 
 mod anything;
 mod defaults;
+mod fit;
 mod name;
 mod plan;
 mod read;
@@ -58,6 +59,21 @@ impl SubjectNames {
     }
 }
 
+/// Which registered schema a value is written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Writing {
+    /// Its own, registered if its subject does not have it.
+    #[default]
+    Register,
+    /// Its own, which its subject must have.
+    Find,
+    /// The newest of its subject, whose fields the value must fit.
+    Latest {
+        /// Whether a field that the newest schema does not have is an error, and not left out.
+        strict: bool,
+    },
+}
+
 /// How an Avro converter is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AvroOptions {
@@ -65,6 +81,8 @@ pub struct AvroOptions {
     pub key: bool,
     /// Under which subjects schemas are registered.
     pub subjects: SubjectNames,
+    /// Which of their schemas values are written with.
+    pub writing: Writing,
     /// Whether what Avro has no words for is written as `connect.…` members of the schema.
     pub metadata: bool,
     /// Whether the members of a union are read under their full names.
@@ -81,6 +99,18 @@ pub trait SchemaStore: Send {
     /// If it is out of reach or refuses the schema.
     fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError>;
 
+    /// Returns the id of a schema under a subject that has it.
+    ///
+    /// # Errors
+    /// If it is out of reach or the subject has no such schema.
+    fn find(&self, subject: &str, schema: &str) -> Result<u32, RegistryError>;
+
+    /// Returns the newest schema of a subject with its id.
+    ///
+    /// # Errors
+    /// If it is out of reach or the subject has none.
+    fn latest(&self, subject: &str) -> Result<(u32, Arc<str>), RegistryError>;
+
     /// Returns the schema with this id.
     ///
     /// # Errors
@@ -93,17 +123,33 @@ impl SchemaStore for Registry {
         Self::register(self, subject, schema)
     }
 
+    fn find(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        Self::find(self, subject, schema)
+    }
+
+    fn latest(&self, subject: &str) -> Result<(u32, Arc<str>), RegistryError> {
+        Self::latest(self, subject)
+    }
+
     fn schema(&self, id: u32) -> Result<Arc<str>, RegistryError> {
         Self::schema(self, id)
     }
+}
+
+/// The schema that values of another one are written with.
+#[derive(Clone)]
+struct Written {
+    id: u32,
+    /// How its values lie, if it is not the value's own.
+    latest: Option<Arc<Node>>,
 }
 
 /// Writes and reads Avro.
 pub struct AvroConverter {
     store: Box<dyn SchemaStore>,
     options: AvroOptions,
-    /// The ids of written schemas by topic; `None` is that of values without a schema.
-    written: HashMap<Option<Schema>, HashMap<String, u32>>,
+    /// What schemas are written as, by topic; `None` is that of values without a schema.
+    written: HashMap<Option<Schema>, HashMap<String, Written>>,
     read: HashMap<u32, Arc<Node>>,
 }
 
@@ -118,21 +164,36 @@ impl AvroConverter {
         }
     }
 
-    fn id(&mut self, topic: &str, schema: &Option<Schema>) -> Result<u32, ConvertError> {
-        if let Some(id) = self.written.get(schema).and_then(|ids| ids.get(topic)) {
-            return Ok(*id);
+    fn registered(
+        &mut self,
+        topic: &str,
+        schema: &Option<Schema>,
+    ) -> Result<Written, ConvertError> {
+        if let Some(found) = self.written.get(schema).and_then(|all| all.get(topic)) {
+            return Ok(found.clone());
         }
-        let text = match schema {
-            Some(schema) => text::of(schema, self.options.metadata)?,
-            None => anything::SCHEMA.to_owned(),
+        let text = || match schema {
+            Some(schema) => text::of(schema, self.options.metadata),
+            None => Ok(anything::SCHEMA.to_owned()),
         };
-        let id = self.store.register(&self.subject(topic, schema)?, &text)?;
+        let subject = self.subject(topic, schema)?;
+        let own = |id| Written { id, latest: None };
+        let found = match self.options.writing {
+            Writing::Register => own(self.store.register(&subject, &text()?)?),
+            Writing::Find => own(self.store.find(&subject, &text()?)?),
+            Writing::Latest { .. } => {
+                let (id, text) = self.store.latest(&subject)?;
+                let node = self.plan(id, &text)?;
+                let latest = Some(Arc::new(node));
+                Written { id, latest }
+            }
+        };
         if self.written.len() >= self.options.cache {
             self.written.clear();
         }
-        let ids = self.written.entry(schema.clone()).or_default();
-        ids.insert(topic.to_owned(), id);
-        Ok(id)
+        let all = self.written.entry(schema.clone()).or_default();
+        all.insert(topic.to_owned(), found.clone());
+        Ok(found)
     }
 
     fn subject(&self, topic: &str, schema: &Option<Schema>) -> Result<String, ConvertError> {
@@ -160,17 +221,20 @@ impl AvroConverter {
             return Ok(Arc::clone(node));
         }
         let text = self.store.schema(id)?;
-        let node = plan::of(&text, self.options).map_err(|error| {
-            ConvertError::data(format!(
-                "schema {id} of the registry cannot be used: {error}"
-            ))
-        })?;
-        let node = Arc::new(node);
+        let node = Arc::new(self.plan(id, &text)?);
         if self.read.len() >= self.options.cache {
             self.read.clear();
         }
         self.read.insert(id, Arc::clone(&node));
         Ok(node)
+    }
+
+    fn plan(&self, id: u32, text: &str) -> Result<Node, ConvertError> {
+        plan::of(text, self.options).map_err(|error| {
+            ConvertError::data(format!(
+                "schema {id} of the registry cannot be used: {error}"
+            ))
+        })
     }
 }
 
@@ -187,9 +251,18 @@ impl Converter for AvroConverter {
         if data.value.is_null() {
             return Ok(None);
         }
-        let id = self.id(topic, &data.schema)?;
+        let Written { id, latest } = self.registered(topic, &data.schema)?;
         let mut out = Vec::with_capacity(128);
         frame::write(&mut out, id);
+        if let Some(node) = latest {
+            let strict = self.options.writing == Writing::Latest { strict: true };
+            if let (Shape::Bytes, Value::Bytes(bytes)) = (&*node.shape, &data.value) {
+                out.extend_from_slice(bytes);
+            } else {
+                fit::value(&mut out, &node, &data.value, strict)?;
+            }
+            return Ok(Some(out));
+        }
         match (&data.schema, &data.value) {
             // Bytes that are all of the record have no length of their own.
             (Some(schema), Value::Bytes(bytes)) if is_bare(schema) => out.extend_from_slice(bytes),

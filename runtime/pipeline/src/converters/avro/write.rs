@@ -59,7 +59,7 @@ pub(super) fn value(out: &mut Vec<u8>, schema: &Schema, value: &Value) -> Result
     Ok(())
 }
 
-fn inside(field: &str, error: ConvertError) -> ConvertError {
+pub(super) fn inside(field: &str, error: ConvertError) -> ConvertError {
     match error {
         ConvertError::Data(message) => ConvertError::data(format!("field {field}: {message}")),
         other => other,

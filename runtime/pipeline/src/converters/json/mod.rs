@@ -29,6 +29,8 @@ pub(super) struct Options {
 /// Writes and reads JSON.
 pub(super) struct JsonConverter {
     options: Options,
+    /// The schema of all that is read, in place of one beside each value.
+    content: Option<Schema>,
     /// What a schema looks like as JSON.
     written: HashMap<Schema, Arc<[u8]>>,
     /// Which schema a piece of JSON stands for.
@@ -36,12 +38,18 @@ pub(super) struct JsonConverter {
 }
 
 impl JsonConverter {
-    pub(super) fn new(options: Options) -> Self {
-        Self {
+    /// Creates a converter; `content` is the schema that all values have that are read without one.
+    ///
+    /// # Errors
+    /// If the schema is none.
+    pub(super) fn new(options: Options, content: Option<&str>) -> Result<Self, ConvertError> {
+        let content = content.map(|text| schema::read(&Json::parse(text)?, options));
+        Ok(Self {
             options,
+            content: content.transpose()?.flatten(),
             written: HashMap::new(),
             read: HashMap::new(),
-        }
+        })
     }
 
     fn schema_text(&mut self, schema: &Schema) -> Result<Arc<[u8]>, ConvertError> {
@@ -125,6 +133,12 @@ impl Converter for JsonConverter {
         if !self.options.schemas {
             let value = read::value(None, &Json::parse(text)?, self.options)?;
             return Ok(SchemaAndValue::schemaless(value));
+        }
+        if let Some(schema) = &self.content {
+            // The schema is not beside it: this is all of it.
+            let value = read::value(Some(schema), &Json::parse(text)?, self.options)?;
+            let schema = Some(schema.clone());
+            return Ok(SchemaAndValue { schema, value });
         }
         let (schema, payload) = Self::envelope(text)?;
         let schema = self.schema_of(schema)?;
