@@ -146,7 +146,7 @@ pub(super) fn of(key: &ConfigKey) -> Option<&'static Row> {
 }
 
 /// The keys of converters; those of transforms have the same names and other looks.
-const OF_CONVERTERS: [Row; 5] = [
+const OF_CONVERTERS: [Row; 6] = [
     ("schemas.enable", "Schemas", Medium, "Enable Schemas", 0),
     (
         "schemas.cache.size",
@@ -155,6 +155,7 @@ const OF_CONVERTERS: [Row; 5] = [
         "Schema Cache Size",
         1,
     ),
+    ("schema.content", "Schemas", Medium, "Schema Content", 2),
     (
         "decimal.format",
         "Serialization",
