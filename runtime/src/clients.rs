@@ -8,25 +8,28 @@ use walbridge_kafka::{ClientConfig, Role};
 use crate::config::WorkerConfig;
 use crate::connector::overrides;
 
-/// Says what is wrong with one client setting by its Java name, `beside` being what is set together
-/// with it: a store's location means nothing without its type.
+/// Says what is wrong with one setting of a kind of client by its Java name, `beside` being what is set
+/// together with it: a store's location means nothing without its type.
 pub(crate) fn check_java(
+    role: Role,
     name: &str,
     value: &str,
     beside: &BTreeMap<String, String>,
 ) -> Result<(), String> {
     let mut all = beside.clone();
     all.insert(name.to_owned(), value.to_owned());
-    let about = |role| {
-        let problems = ClientConfig::from_java(role, &all).err()?;
-        let own = problems.into_iter().find(|problem| problem.key == name);
-        own.map(|problem| problem.message)
+    let Err(problems) = ClientConfig::from_java(role, &all) else {
+        // What stands for itself is checked by itself.
+        let own = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let native = ClientConfig::from_java(role, &own);
+        return native.map_or(Ok(()), |native| {
+            native
+                .check()
+                .map_err(|why| format!("Invalid value for configuration {name}: {why}"))
+        });
     };
-    // A setting that one kind of client knows is a setting.
-    match (about(Role::Producer), about(Role::Consumer)) {
-        (Some(message), Some(_)) => Err(message),
-        _ => Ok(()),
-    }
+    let own = problems.into_iter().find(|problem| problem.key == name);
+    own.map_or(Ok(()), |problem| Err(problem.message))
 }
 
 fn translate(
@@ -45,6 +48,31 @@ fn translate(
 /// Returns the worker's settings for administration and for its own topics.
 pub(crate) fn admin(config: &WorkerConfig) -> Result<ClientConfig, ConnectorError> {
     translate(Role::Common, &config.client("admin").expose())
+}
+
+/// Returns a connector's settings for administration: its topics, and the topic of its own offsets.
+pub(crate) fn admin_of(
+    config: &WorkerConfig,
+    settings: &Settings,
+    client: &str,
+) -> Result<ClientConfig, ConnectorError> {
+    let mut java = config.client("admin").expose();
+    java.extend(overrides(settings, "admin"));
+    let id = format!("connector-adminclient-{client}");
+    Ok(translate(Role::Common, &java)?.or("client.id", &id))
+}
+
+/// Returns the settings of a connector's producer outside of transactions.
+pub(crate) fn plain_producer(
+    config: &WorkerConfig,
+    settings: &Settings,
+    client: &str,
+) -> Result<ClientConfig, ConnectorError> {
+    let mut java = config.client("producer").expose();
+    java.extend(overrides(settings, "producer"));
+    java.remove("transaction.timeout.ms");
+    let id = format!("connector-producer-{client}");
+    Ok(translate(Role::Producer, &java)?.or("client.id", &id))
 }
 
 /// Returns the settings of a connector's producer.
@@ -89,6 +117,10 @@ pub(crate) fn consumer(
 
 /// Returns how to reach the worker's Kafka, by librdkafka's names, for connectors with clients of
 /// their own.
-pub(crate) fn reach(config: &WorkerConfig) -> Result<BTreeMap<String, String>, ConnectorError> {
-    Ok(admin(config)?.common().native().clone())
+pub(crate) fn reach(
+    config: &WorkerConfig,
+    settings: &Settings,
+    client: &str,
+) -> Result<BTreeMap<String, String>, ConnectorError> {
+    Ok(admin_of(config, settings, client)?.common().native().clone())
 }

@@ -31,6 +31,7 @@ mod group;
 mod herder;
 pub mod logging;
 mod metrics;
+mod offset_store;
 pub mod plugins;
 mod replay;
 mod rest;

@@ -237,22 +237,25 @@ impl Stores {
         Ok(offsets.read_to_written_end(READ_BACK)?)
     }
 
+    /// Writes one record of the offset topic.
+    pub(crate) fn put_offset(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let writer = locked(&self.opened()?.offsets).writer();
+        Ok(writer.put(key, value)?)
+    }
+
     /// Returns when every offset committed before this call has been read.
     ///
     /// An offset that was committed behind another connector's open transaction cannot be read until
     /// that one ends: to go on without it would write everything after an older offset again. So this
     /// waits for whatever was written, committed or not.
     pub(crate) fn offsets_to_end(&self, stop: &StopToken) -> Result<()> {
-        let open = self.opened()?;
-        let until = Instant::now() + READ_BACK;
-        loop {
-            let read = locked(&open.offsets).read_to_written_end(SLICE);
-            match read {
-                Err(error)
-                    if error.is_retriable() && !stop.is_stopped() && Instant::now() < until => {}
-                read => return Ok(read?),
-            }
-        }
+        to_written_end(&self.opened()?.offsets, stop)
+    }
+
+    /// Returns when every change of a configuration that was written before this call has been read, however
+    /// long that takes others who wait for the same.
+    pub(crate) fn configs_seen(&self, stop: &StopToken) -> Result<()> {
+        to_written_end(&self.opened()?.configs, stop)
     }
 
     /// Writes a status soon; newer ones of the same key may overtake it.
@@ -285,6 +288,18 @@ impl Stores {
             while !thread.is_finished() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(5));
             }
+        }
+    }
+}
+
+/// Reads on to what was written so far, in slices, so that nobody keeps others from reading theirs.
+fn to_written_end(log: &Mutex<Follower>, stop: &StopToken) -> Result<()> {
+    let until = Instant::now() + READ_BACK;
+    loop {
+        let read = locked(log).read_to_written_end(SLICE);
+        match read {
+            Err(error) if error.is_retriable() && !stop.is_stopped() && Instant::now() < until => {}
+            read => return Ok(read?),
         }
     }
 }
@@ -437,7 +452,7 @@ fn apply_offset(views: &Views) -> impl FnMut(&LogRecord, Age) + Send + 'static {
     let view = Arc::clone(&views.offsets);
     move |record, _| {
         let mut offsets = view.write().unwrap_or_else(PoisonError::into_inner);
-        offsets.apply(&record.key, record.value.as_deref());
+        offsets.apply_at(&record.key, record.value.as_deref(), record.timestamp);
     }
 }
 

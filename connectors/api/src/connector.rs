@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    ConfigDef, ConfigProblem, OffsetEntry, RecordSink, RecordSource, Result, Settings, SinkTask,
+    ConfigDef, ConfigProblem, ExactlyOnce, OffsetEntry, RecordSink, RecordSource, Result, Settings, SinkTask,
     SourceTask, StopToken, TaskMetrics,
 };
 
@@ -88,6 +88,18 @@ pub trait Connector: Send + Sync {
     /// Checks what one key alone cannot tell; does no input or output.
     fn validate(&self, _settings: &Settings) -> Vec<ConfigProblem> {
         Vec::new()
+    }
+
+    /// Returns whether its sources deliver exactly once with these settings, if offsets and records are
+    /// written together: asked where `exactly.once.support` is `required`.
+    fn exactly_once(&self, _settings: &Settings) -> ExactlyOnce {
+        ExactlyOnce::Unknown
+    }
+
+    /// Returns whether its sources of records can say themselves where transactions end
+    /// ([`RecordSource::define_transactions`]): asked where `transaction.boundary` is `connector`.
+    fn can_define_boundaries(&self, _settings: &Settings) -> bool {
+        false
     }
 
     /// Returns one configuration per task, at most `max` of them.

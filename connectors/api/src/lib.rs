@@ -20,7 +20,10 @@
 //! What is guaranteed:
 //! * a source is told `committed` only for offsets inside a Kafka transaction that has committed;
 //! * a batch's records and offsets are in one Kafka transaction, and a transaction ends only after a
-//!   batch whose [`Batch::boundary`] is set;
+//!   batch whose [`Batch::boundary`] is set; a source of records whose connector is set to at least once
+//!   is told `committed` for offsets whose records Kafka has acknowledged;
+//! * a [`RecordSource`] that may define its own transactions says where they end through a
+//!   [`TransactionContext`];
 //! * a sink sees each partition in offset order, starting where [`SinkTask::open`] said;
 //! * a record handed to an [`ErrantRecordReporter`] and tolerated is in the dead letter topic, if there is
 //!   one, before its offset is committed;
@@ -40,6 +43,7 @@ mod record_source;
 mod sink;
 mod source;
 mod stop;
+mod transactions;
 
 pub use batch::{Batch, Partition, Record, Span, TopicSpec};
 pub use config::{ConfigDef, ConfigKey, ConfigProblem, Importance, Kind, Settings, Width};
@@ -54,6 +58,7 @@ pub use record_source::{RecordSource, SourceRecord};
 pub use sink::{Applied, PartitionInfo, SinkControl, SinkTask, StartAt, TopicPartition};
 pub use source::SourceTask;
 pub use stop::StopToken;
+pub use transactions::{ExactlyOnce, TransactionContext, TransactionEnd};
 
 /// Names a point of the code where a fault test may end the process (see the `fail` crate).
 ///

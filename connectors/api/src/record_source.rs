@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::data::ConnectRecord;
-use crate::{OffsetEntry, Result};
+use crate::{OffsetEntry, Result, TransactionContext};
 
 /// A record with the source position that stands for having read it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +16,13 @@ pub struct SourceRecord {
 
 /// Reads a source and hands out records. Runs on a thread of its own and may block.
 ///
-/// What one poll returns is written in one Kafka transaction with the offsets of all of it.
+/// What one poll returns is written in one Kafka transaction with the offsets of all of it, unless the source
+/// says itself where transactions end, or its connector is set to at least once.
 pub trait RecordSource: Send {
+    /// Takes what says where transactions end; called once, before the first poll, and only if the
+    /// connector's `transaction.boundary` is `connector`.
+    fn define_transactions(&mut self, _context: TransactionContext) {}
+
     /// Waits at most `wait` for records and returns what there is, in source order; nothing if there
     /// is nothing yet.
     ///
@@ -25,7 +30,8 @@ pub trait RecordSource: Send {
     /// Any error ends the task; its disposition says what happens next.
     fn poll(&mut self, wait: Duration) -> Result<Vec<SourceRecord>>;
 
-    /// Learns that these offsets are inside a Kafka transaction that has committed.
+    /// Learns that these offsets are inside a Kafka transaction that has committed; with at least once, that
+    /// Kafka has them and all records up to them.
     ///
     /// # Errors
     /// Any error ends the task.

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 use walbridge_connector_api::{
-    ConfigDef, ConfigKey, Connector, ConnectorKind, Form, Importance, Kind, OffsetEntry,
+    ConfigDef, ConfigKey, Connector, ConnectorKind, ExactlyOnce, Form, Importance, Kind, OffsetEntry,
     RecordSource, Result, Settings, TaskContext,
 };
 
@@ -62,6 +62,14 @@ impl Connector for FileStreamSource {
                 .importance(Importance::Low),
             ])
         })
+    }
+
+    fn exactly_once(&self, settings: &Settings) -> ExactlyOnce {
+        // Standard input cannot be read again.
+        match settings.optional("file") {
+            Some(_) => ExactlyOnce::Supported,
+            None => ExactlyOnce::Unsupported,
+        }
     }
 
     fn record_source(

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, Result, Settings,
+    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, ExactlyOnce, Result, Settings,
     SourceTask, TaskContext,
 };
 use walbridge_kafka::{Admin, ClientConfig};
@@ -51,6 +51,10 @@ impl Connector for MirrorConnector {
         let mut found = Plan::new(settings).err().unwrap_or_default();
         found.extend(naming_problem(settings));
         found
+    }
+
+    fn exactly_once(&self, _settings: &Settings) -> ExactlyOnce {
+        ExactlyOnce::Supported
     }
 
     fn source(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn SourceTask>> {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigProblem, Connector, ConnectorKind, Result, Settings, SourceTask, TaskContext,
+    ConfigDef, ConfigProblem, Connector, ConnectorKind, ExactlyOnce, Result, Settings, SourceTask, TaskContext,
 };
 
 use crate::config;
@@ -42,6 +42,10 @@ impl Connector for PostgresSource {
 
     fn validate(&self, settings: &Settings) -> Vec<ConfigProblem> {
         config::problems(settings)
+    }
+
+    fn exactly_once(&self, _settings: &Settings) -> ExactlyOnce {
+        ExactlyOnce::Supported
     }
 
     fn source(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn SourceTask>> {

@@ -64,7 +64,7 @@ impl BatchWriter {
             let topic = self.raw.topic(&batch.topic_of(record).name)?;
             let outgoing = self.outgoing(batch, record, topic)?;
             let headers = batch.headers(record);
-            while !self.raw.produce_one(topic, &outgoing, headers.clone())? {
+            while !self.raw.produce_one(topic, &outgoing, headers.clone(), 0)? {
                 self.raw.handle().serve(Duration::from_millis(10));
                 self.check_stop()?;
             }

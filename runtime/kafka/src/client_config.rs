@@ -5,7 +5,9 @@ use std::fmt;
 
 use walbridge_connector_api::ConfigProblem;
 
+use crate::error::KafkaError;
 use crate::java;
+use crate::raw::Handle;
 
 /// What a client is for; settings of the other kinds are not its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,15 @@ impl ClientConfig {
         values: &BTreeMap<String, String>,
     ) -> Result<Self, Vec<ConfigProblem>> {
         java::translate(role, values).map(|values| Self { values })
+    }
+
+    /// Checks each value by itself, as librdkafka does when a client is made.
+    ///
+    /// # Errors
+    /// The first that it does not take, by librdkafka's name.
+    pub fn check(&self) -> Result<(), KafkaError> {
+        let mut values = self.values.iter();
+        values.try_for_each(|(name, value)| Handle::check(name, value))
     }
 
     /// Sets a value by librdkafka's name.

@@ -145,9 +145,33 @@ impl CompactedLog {
     /// # Errors
     /// If the log cannot be read, or not to the end in `wait`.
     pub fn read_to_end(&mut self, wait: Duration, visit: &mut dyn FnMut(LogRecord)) -> Result<()> {
-        let deadline = Instant::now() + wait;
         let partitions: Vec<_> = self.positions.keys().map(|p| self.partition(*p)).collect();
         let ends = self.consumer.committed_ends(&partitions)?;
+        self.read_to(&ends, wait, visit)
+    }
+
+    /// Reads on until everything that was written before this call has been visited, or is known to be
+    /// aborted.
+    ///
+    /// # Errors
+    /// As [`read_to_end`](Self::read_to_end).
+    pub fn read_to_written_end(
+        &mut self,
+        wait: Duration,
+        visit: &mut dyn FnMut(LogRecord),
+    ) -> Result<()> {
+        let partitions: Vec<_> = self.positions.keys().map(|p| self.partition(*p)).collect();
+        let ends = self.consumer.inspect(&partitions)?;
+        self.read_to(&ends, wait, visit)
+    }
+
+    fn read_to(
+        &mut self,
+        ends: &[PartitionInfo],
+        wait: Duration,
+        visit: &mut dyn FnMut(LogRecord),
+    ) -> Result<()> {
+        let deadline = Instant::now() + wait;
         let ends: Vec<_> = ends
             .iter()
             .filter(|info| info.end > info.first)

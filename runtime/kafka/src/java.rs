@@ -19,9 +19,11 @@ enum Carry {
     Drop,
     /// It is handled together with others.
     Special,
+    /// It would break what this program promises, for this reason.
+    Never(&'static str),
 }
 
-use Carry::{As, Drop, Kilobytes, Same, Special};
+use Carry::{As, Drop, Kilobytes, Never, Same, Special};
 
 const COMMON: &[(&str, Carry)] = &[
     ("bootstrap.servers", Same),
@@ -66,6 +68,13 @@ const COMMON: &[(&str, Carry)] = &[
     ("send.buffer.bytes", As("socket.send.buffer.bytes")),
     ("receive.buffer.bytes", As("socket.receive.buffer.bytes")),
     ("metric.reporters", Drop),
+    ("metrics.num.samples", Drop),
+    ("metrics.recording.level", Drop),
+    ("metrics.sample.window.ms", Drop),
+    ("auto.include.jmx.reporter", Drop),
+    ("enable.metrics.push", Drop),
+    ("default.api.timeout.ms", Drop),
+    ("retries", Drop),
     ("debug", Same),
 ];
 
@@ -84,15 +93,49 @@ const PRODUCER: &[(&str, Carry)] = &[
     ("acks", Special),
     ("enable.idempotence", Special),
     ("max.in.flight.requests.per.connection", Same),
-    ("retries", Drop),
     ("max.block.ms", Drop),
+    ("metadata.max.idle.ms", Drop),
+    ("compression.gzip.level", As("compression.level")),
+    ("compression.lz4.level", As("compression.level")),
+    ("compression.zstd.level", As("compression.level")),
+    (
+        "transactional.id",
+        Never("the id is made of group, connector and task: that is what keeps former tasks from writing"),
+    ),
+    (
+        "partitioner.class",
+        Never("records go to the partition that their source names, or that Kafka's default partitioner finds"),
+    ),
+    (
+        "interceptor.classes",
+        Never("Java classes cannot be loaded; transforms change records on their way"),
+    ),
     ("key.serializer", Drop),
     ("value.serializer", Drop),
 ];
 
 const CONSUMER: &[(&str, Carry)] = &[
     ("group.id", Same),
-    ("isolation.level", Same),
+    ("isolation.level", Special),
+    (
+        "group.instance.id",
+        Never("partitions are assigned by the worker group, not by Kafka's"),
+    ),
+    (
+        "group.protocol",
+        Never("partitions are assigned by the worker group, not by Kafka's"),
+    ),
+    (
+        "partition.assignment.strategy",
+        Never("partitions are assigned by the worker group, not by Kafka's"),
+    ),
+    (
+        "interceptor.classes",
+        Never("Java classes cannot be loaded; transforms change records on their way"),
+    ),
+    ("allow.auto.create.topics", Special),
+    ("exclude.internal.topics", Drop),
+    ("auto.commit.interval.ms", Drop),
     ("fetch.min.bytes", Same),
     ("fetch.max.bytes", Same),
     ("fetch.max.wait.ms", As("fetch.wait.max.ms")),
@@ -153,6 +196,10 @@ pub(crate) fn translate(
                 Err(_) => problems.push(ConfigProblem::invalid(name, value, "Not a number")),
             },
             Some(Drop) => {}
+            Some(Never(why)) => problems.push(ConfigProblem::new(
+                name,
+                format!("{name} cannot be set: {why}"),
+            )),
             Some(Special) => {
                 if let Err(why) = special(name, value, values, &mut native) {
                     problems.push(ConfigProblem::new(name, why));
@@ -218,6 +265,15 @@ fn special(
         }
         "enable.idempotence" if value != "true" => {
             return Err("must be true: exactly-once needs it".into());
+        }
+        "isolation.level" if value != "read_committed" => {
+            return Err(
+                "must be read_committed: anything else reads what was aborted, and it is never taken back"
+                    .into(),
+            );
+        }
+        "allow.auto.create.topics" if value != "false" => {
+            return Err("must be false: a topic that is missing is waited for, not made up".into());
         }
         "enable.auto.commit" if value != "false" => {
             return Err("must be false: positions are kept with the data".into());
@@ -310,6 +366,25 @@ mod tests {
         .unwrap_err();
         let keys: Vec<_> = problems.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys, ["acks", "lingr.ms", "ssl.truststore.location"]);
+    }
+
+    #[test]
+    fn what_would_break_promises_is_refused_with_the_reason() {
+        for (role, name, value, why) in [
+            (Role::Producer, "transactional.id", "x", "former tasks"),
+            (Role::Producer, "enable.idempotence", "false", "must be true"),
+            (Role::Consumer, "isolation.level", "read_uncommitted", "what was aborted"),
+            (Role::Consumer, "enable.auto.commit", "true", "must be false"),
+        ] {
+            let problems = translate(role, &map(&[(name, value)])).unwrap_err();
+            assert_eq!(problems[0].key, name);
+            assert!(problems[0].message.contains(why), "{problems:?}");
+        }
+        let harmless = map(&[("isolation.level", "read_committed"), ("retries", "3")]);
+        assert!(translate(Role::Consumer, &harmless).unwrap().is_empty());
+        // What one kind of client has is not what another has.
+        assert!(translate(Role::Common, &map(&[("linger.ms", "5")])).is_err());
+        assert!(translate(Role::Producer, &map(&[("group.id", "g")])).is_err());
     }
 
     #[test]

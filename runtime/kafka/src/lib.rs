@@ -7,6 +7,7 @@
 //! ```text
 //!  Batch ─▶ TransactionalProducer ─▶ Kafka ─▶ Consumer ─▶ Batch
 //!             begin·send·commit                 read_committed, named errors instead of resets
+//!  Batch ─▶ AckedProducer ─▶ Kafka            no transactions, many batches on their way
 //! ```
 //!
 //! What is guaranteed:
@@ -16,13 +17,16 @@
 //!   the same name are errors with a name, and no record of the new topic is ever handed out;
 //! * every blocking call ends when its [`StopToken`](walbridge_connector_api::StopToken) is set.
 
+mod acked_producer;
 mod admin;
 mod batch_writer;
 mod client_config;
 mod compacted;
 mod consumer;
 mod error;
+mod fence;
 mod java;
+mod outbox;
 mod partitioner;
 mod placement;
 mod producer;
@@ -31,12 +35,14 @@ mod topic;
 mod watchdog;
 mod writer;
 
+pub use acked_producer::{AckedProducer, Receipt};
 pub use admin::Admin;
 pub use batch_writer::BatchWriter;
 pub use client_config::{ClientConfig, Role};
 pub use compacted::{CompactedLog, Follower, LogRecord};
 pub use consumer::Consumer;
 pub use error::{ErrorKind, KafkaError, Result};
+pub use fence::fence;
 pub use partitioner::{murmur2, partition_for_key};
 pub use producer::TransactionalProducer;
 pub use topic::{CreateOutcome, TopicDescription};

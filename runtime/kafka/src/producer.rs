@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use walbridge_connector_api::{Batch, Headers, Partition, Record, StopToken, TopicPartition};
+use walbridge_connector_api::{Batch, Partition, StopToken, TopicPartition};
 
 use crate::client_config::ClientConfig;
 use crate::error::{ErrorKind, KafkaError, Result};
-use crate::placement::Placement;
-use crate::raw::{Handle, Outgoing, PartitionList, RawProducer};
+use crate::outbox::{Outbox, settings};
+use crate::raw::{Handle, PartitionList};
 use crate::watchdog::{Hung, Watchdog};
 
 /// How long one call into librdkafka may take; calls that take longer are resumed.
@@ -25,8 +25,6 @@ const LAST: Duration = Duration::from_secs(1);
 /// marked its end in all partitions, refuses partitions of the next transaction until then, and
 /// librdkafka asks again only after 20 ms.
 const MARKING: Duration = Duration::from_millis(5);
-/// How many records go to librdkafka in one call.
-const AT_ONCE: usize = 1024;
 
 /// Writes batches in Kafka transactions, one writer per transactional id.
 ///
@@ -34,17 +32,15 @@ const AT_ONCE: usize = 1024;
 /// the other until something fails; then it may [`abort`](Self::abort), and only a new one helps.
 #[derive(Debug)]
 pub struct TransactionalProducer {
-    raw: RawProducer,
+    out: Outbox,
     watchdog: Watchdog,
-    stop: StopToken,
     id: String,
-    budget: usize,
-    places: Placement,
     open: bool,
     committing: bool,
     aborted: bool,
     committed: Option<Instant>,
-    sent: u64,
+    /// How many records had been sent and delivered when the transaction began.
+    before: (u64, u64),
 }
 
 impl TransactionalProducer {
@@ -53,32 +49,22 @@ impl TransactionalProducer {
     /// # Errors
     /// If the settings make no sense.
     pub fn new(config: &ClientConfig, transactional_id: &str, stop: StopToken) -> Result<Self> {
-        let config = settings(config).with("transactional.id", transactional_id);
-        let kbytes = config
-            .get("queue.buffering.max.kbytes")
-            .and_then(|v| v.parse().ok());
-        let budget = kbytes.unwrap_or(16 * 1024_usize) * 1024;
-        // The budget is kept here, exactly; librdkafka's own limits only guard against a mistake.
-        let config = config
-            .with(
-                "queue.buffering.max.kbytes",
-                (budget / 1024 * 2).max(1024).to_string(),
-            )
-            .with("queue.buffering.max.messages", "0");
+        let config = settings(config)
+            .with("transactional.id", transactional_id)
+            .or("transaction.timeout.ms", "900000")
+            // A commit sends what there is at once, so this delays nothing: it only makes batches fuller.
+            .or("linger.ms", "100");
         let watchdog = Watchdog::new(transactional_id)
             .map_err(|error| KafkaError::new(ErrorKind::Fatal, format!("no thread: {error}")))?;
         Ok(Self {
-            raw: RawProducer::new(&config)?,
+            out: Outbox::new(config, stop)?,
             watchdog,
-            stop,
             id: transactional_id.to_owned(),
-            budget,
-            places: Placement::default(),
             open: false,
             committing: false,
             aborted: false,
             committed: None,
-            sent: 0,
+            before: (0, 0),
         })
     }
 
@@ -104,9 +90,10 @@ impl TransactionalProducer {
         }
         let since = self.committed.take().map(|at| at.elapsed());
         std::thread::sleep(since.map_or(Duration::ZERO, |since| MARKING.saturating_sub(since)));
-        self.raw.handle().begin_transaction()?;
-        self.raw.handle().shared().clear_failure();
-        self.sent = self.raw.handle().shared().delivered.load(Ordering::Relaxed);
+        self.out.raw.handle().begin_transaction()?;
+        self.out.raw.handle().shared().clear_failure();
+        let delivered = self.out.raw.handle().shared().delivered.load(Ordering::Relaxed);
+        self.before = (self.out.sent, delivered);
         self.open = true;
         Ok(())
     }
@@ -121,34 +108,7 @@ impl TransactionalProducer {
     /// # Errors
     /// If a record cannot be written; the transaction must be aborted then.
     pub fn send(&mut self, batch: &Batch) -> Result<()> {
-        self.places.next_turn();
-        let topics = batch
-            .topics()
-            .iter()
-            .map(|topic| self.raw.topic(&topic.name));
-        let topics = topics.collect::<Result<Vec<usize>>>()?;
-        let mut waiting: Vec<Vec<Outgoing<'_>>> = vec![Vec::new(); topics.len()];
-        for record in batch.records() {
-            let index = record.topic as usize;
-            let outgoing = self.outgoing(batch, record, topics[index])?;
-            let plain = record.headers.is_empty() && record.timestamp < 0;
-            if plain {
-                waiting[index].push(outgoing);
-            }
-            // A record that goes by itself must not overtake those that wait for company.
-            if !plain || waiting[index].len() >= AT_ONCE {
-                self.produce(topics[index], &waiting[index])?;
-                waiting[index].clear();
-            }
-            if !plain {
-                self.produce_one(topics[index], &outgoing, &batch.headers(record))?;
-            }
-        }
-        for (topic, records) in topics.iter().zip(&waiting) {
-            self.produce(*topic, records)?;
-        }
-        self.raw.handle().serve(Duration::ZERO);
-        self.check_deliveries()
+        self.out.send(batch)
     }
 
     /// Hands over one record without headers.
@@ -162,19 +122,7 @@ impl TransactionalProducer {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> Result<()> {
-        let topic = self.raw.topic(topic)?;
-        let partition = self
-            .places
-            .find(&self.raw, topic, partition, key, &self.stop)?;
-        self.produce(
-            topic,
-            &[Outgoing {
-                partition,
-                timestamp: -1,
-                key,
-                value,
-            }],
-        )
+        self.out.send_one(topic, partition, key, value)
     }
 
     /// Makes offsets of a consumer group part of the transaction: what was read up to there counts as read
@@ -205,7 +153,7 @@ impl TransactionalProducer {
         self.committing = false;
         self.open = false;
         self.committed = Some(Instant::now());
-        let shared = self.raw.handle().shared();
+        let shared = self.out.raw.handle().shared();
         let delivered = shared.delivered.load(Ordering::Relaxed);
         if let Some(error) = shared.failure() {
             return Err(KafkaError::new(
@@ -213,8 +161,9 @@ impl TransactionalProducer {
                 format!("committed in spite of: {error}"),
             ));
         }
-        if delivered != self.sent {
-            let missing = self.sent.abs_diff(delivered);
+        let (sent, delivered) = (self.out.sent - self.before.0, delivered - self.before.1);
+        if delivered != sent {
+            let missing = sent.abs_diff(delivered);
             let text = format!("committed while {missing} records are not accounted for");
             return Err(KafkaError::new(ErrorKind::Fatal, text));
         }
@@ -227,12 +176,12 @@ impl TransactionalProducer {
     /// As [`send`](Self::send).
     pub fn flush(&mut self) -> Result<()> {
         loop {
-            let flushed = self.raw.handle().flush(SLICE);
-            self.check_deliveries()?;
+            let flushed = self.out.raw.handle().flush(SLICE);
+            self.out.check_deliveries()?;
             if flushed.is_ok() {
                 return Ok(());
             }
-            self.check_stop("waiting for Kafka to take records")?;
+            self.out.check_stop("waiting for Kafka to take records")?;
         }
     }
 
@@ -261,7 +210,7 @@ impl TransactionalProducer {
         let mut grace: Option<Instant> = None;
         loop {
             let begun = Instant::now();
-            let (handle, call) = (Arc::clone(self.raw.handle()), call.clone());
+            let (handle, call) = (Arc::clone(self.out.raw.handle()), call.clone());
             let error = match self.watchdog.run(SLICE + HANG, move || call(&handle)) {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => error,
@@ -273,11 +222,11 @@ impl TransactionalProducer {
             if !error.is_retriable() {
                 return Err(self.reason(error).while_doing(doing));
             }
-            let trouble = self.raw.handle().shared().trouble();
+            let trouble = self.out.raw.handle().shared().trouble();
             if let Some(why) = trouble.filter(|e| *e.kind() == ErrorKind::Authentication) {
                 return Err(why.while_doing(doing));
             }
-            if self.stop.is_stopped() && grace.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+            if self.out.stop.is_stopped() && grace.get_or_insert_with(Instant::now).elapsed() >= GRACE {
                 return Err(KafkaError::new(
                     ErrorKind::Stopped,
                     format!("{doing}: {error}"),
@@ -294,150 +243,28 @@ impl TransactionalProducer {
         if !matches!(error.kind(), ErrorKind::Abortable | ErrorKind::Other) {
             return error;
         }
-        match self.check_deliveries() {
+        match self.out.check_deliveries() {
             Err(failure) => failure,
             Ok(()) => error,
         }
-    }
-
-    /// Finds out why a record is not even taken: usually because the transaction has failed before.
-    fn refused(&self, error: KafkaError) -> KafkaError {
-        if *error.kind() != ErrorKind::Other {
-            return error;
-        }
-        self.raw.handle().serve(Duration::from_millis(10));
-        let cause = self.check_deliveries().err();
-        cause.unwrap_or_else(|| KafkaError::new(ErrorKind::Abortable, error.to_string()))
-    }
-
-    fn check_deliveries(&self) -> Result<()> {
-        let Some(error) = self.raw.handle().shared().failure() else {
-            return Ok(());
-        };
-        Err(match error.kind() {
-            ErrorKind::Fenced
-            | ErrorKind::TooLarge
-            | ErrorKind::Authorization
-            | ErrorKind::Refused
-            | ErrorKind::UnknownTopic => error,
-            _ => KafkaError::new(ErrorKind::Abortable, error.to_string()),
-        })
-    }
-
-    fn outgoing<'a>(
-        &mut self,
-        batch: &'a Batch,
-        record: &Record,
-        topic: usize,
-    ) -> Result<Outgoing<'a>> {
-        let key = batch.bytes(record.key);
-        let partition = self
-            .places
-            .find(&self.raw, topic, record.partition, key, &self.stop)?;
-        let (timestamp, value) = (record.timestamp, batch.bytes(record.value));
-        Ok(Outgoing {
-            partition,
-            timestamp,
-            key,
-            value,
-        })
-    }
-
-    fn produce(&mut self, topic: usize, records: &[Outgoing<'_>]) -> Result<()> {
-        let mut rest = records;
-        while !rest.is_empty() {
-            // As many as there is room for; one at least, however large.
-            let mut cost = rest[0].cost();
-            let mut most = 1;
-            while most < rest.len() && cost + rest[most].cost() <= self.budget / 4 {
-                cost += rest[most].cost();
-                most += 1;
-            }
-            self.wait_for_room(cost)?;
-            let taken = self
-                .raw
-                .produce(topic, &rest[..most])
-                .map_err(|e| self.refused(e))?;
-            self.sent += taken as u64;
-            rest = &rest[taken..];
-        }
-        Ok(())
-    }
-
-    fn produce_one(
-        &mut self,
-        topic: usize,
-        record: &Outgoing<'_>,
-        headers: &Headers<'_>,
-    ) -> Result<()> {
-        loop {
-            self.wait_for_room(record.cost())?;
-            let taken = self.raw.produce_one(topic, record, headers.clone());
-            if taken.map_err(|e| self.refused(e))? {
-                self.sent += 1;
-                return Ok(());
-            }
-            self.raw.handle().serve(Duration::from_millis(10));
-        }
-    }
-
-    fn wait_for_room(&self, cost: usize) -> Result<()> {
-        let shared = self.raw.handle().shared();
-        loop {
-            let used = shared.in_flight.load(Ordering::Relaxed);
-            if used == 0 || used + cost <= self.budget {
-                return Ok(());
-            }
-            self.raw.handle().serve(Duration::from_millis(100));
-            self.check_deliveries()?;
-            self.check_stop("waiting for Kafka to take records")?;
-        }
-    }
-
-    fn check_stop(&self, doing: &str) -> Result<()> {
-        if self.stop.is_stopped() {
-            return Err(KafkaError::new(
-                ErrorKind::Stopped,
-                format!("stopped while {doing}"),
-            ));
-        }
-        Ok(())
     }
 }
 
 impl Drop for TransactionalProducer {
     fn drop(&mut self) {
         // What was not committed must not hold up the end of the client.
-        self.raw.handle().purge();
+        self.out.raw.handle().purge();
         if !self.open {
             return;
         }
         // librdkafka 2.12 ends the whole process (an assertion in the handler of AddPartitionsToTxn) if
         // a client is destroyed while partitions still wait to be added: the transaction must be over,
         // or on the way there, before.
-        let (handle, committing) = (Arc::clone(self.raw.handle()), self.committing);
+        let (handle, committing) = (Arc::clone(self.out.raw.handle()), self.committing);
         let _ = self.watchdog.run(LAST, move || match committing {
             // Another call is refused once this one has begun. Without what was purged it fails.
             true => handle.commit_transaction(LAST / 4),
             false => handle.abort_transaction(LAST / 4),
         });
     }
-}
-
-/// Adds what every producer of ours needs to the settings.
-fn settings(config: &ClientConfig) -> ClientConfig {
-    config
-        .clone()
-        .with("enable.idempotence", "true")
-        .or("transaction.timeout.ms", "900000")
-        // A commit sends what there is at once, so this delays nothing: it only makes batches fuller.
-        .or("linger.ms", "100")
-        .or("compression.type", "lz4")
-        .or("batch.size", "524288")
-        .or("queue.buffering.max.kbytes", "16384")
-        .or("message.max.bytes", "67108864")
-        .or("max.in.flight.requests.per.connection", "5")
-        .or("reconnect.backoff.max.ms", "1000")
-        .or("socket.keepalive.enable", "true")
-        .or("topic.metadata.refresh.interval.ms", "30000")
 }

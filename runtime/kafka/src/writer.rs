@@ -64,7 +64,7 @@ impl LogWriter {
                 key: Some(key),
                 value: *value,
             };
-            while raw.produce(topic, std::slice::from_ref(&record))? == 0 {
+            while raw.produce(topic, std::slice::from_ref(&record), 0)? == 0 {
                 raw.handle().serve(Duration::from_millis(20));
             }
         }

@@ -12,6 +12,7 @@
 //! through here.
 
 pub mod converters;
+mod pattern;
 mod pipeline;
 pub mod predicates;
 mod readable;
@@ -20,6 +21,7 @@ mod stage;
 pub mod transforms;
 mod wire;
 
+pub use pattern::NamePattern;
 pub use pipeline::Pipeline;
 pub use readable::Readable;
 pub use settings::{ConverterChoice, ConverterChoices};

@@ -217,8 +217,8 @@ fn task_keys() -> Vec<ConfigKey> {
         key(
             "offset.flush.interval.ms",
             Long,
-            "How often a sink of records is flushed and its offsets are committed; what is not committed \
-             is delivered again after a crash.",
+            "How often a sink of records is flushed and its offsets are committed, and those of a source that \
+             delivers at least once; what is not committed is delivered again after a crash.",
             "60000",
         )
         .min(1),
@@ -233,6 +233,28 @@ fn task_keys() -> Vec<ConfigKey> {
             Boolean,
             "Whether what was noted may be forgotten, by PUT /connectors/{name}/topics/reset.",
             "true",
+        ),
+        key(
+            "exactly.once.source.support",
+            Text,
+            "How sources of records deliver: enabled is exactly once; disabled (Kafka Connect's default) and \
+             preparing are at least once. Sources of bytes (PostgreSQL, mirror) are always exactly once.",
+            "enabled",
+        )
+        .allowed(&["disabled", "preparing", "enabled"]),
+        key(
+            "connector.client.config.override.policy",
+            Class,
+            "Which client settings connectors may set by producer.override., consumer.override. and \
+             admin.override.: All, None, Principal (sasl.jaas.config, sasl.mechanism, security.protocol), or \
+             Allowlist.",
+            "All",
+        ),
+        key(
+            "connector.client.config.override.allowlist",
+            List,
+            "The client settings, by Java name, that the policy Allowlist lets connectors set.",
+            "",
         ),
         key("topic.creation.enable", Boolean, "Whether source topics may be created.", "true"),
         key(

@@ -8,10 +8,12 @@ mod keys;
 mod listener;
 mod problem;
 mod raw;
+mod rules;
 mod worker;
 
 pub use access::{AuthMethod, ClientAuth, Pem, RestAccess, TlsSettings};
 pub use keys::worker_keys;
 pub use listener::Listener;
 pub use problem::{Origin, Problem, Problems};
+pub use rules::{ConnectorRules, OverridePolicy, SourceSupport};
 pub use worker::{ClientSettings, StorageTopic, TaskLimits, TopicTracking, WorkerConfig};

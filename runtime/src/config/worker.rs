@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use walbridge_connector_api::Settings;
+use walbridge_kafka::Role;
 use walbridge_pipeline::ConverterChoices;
 
 use super::access::{self, RestAccess};
 use super::keys::{CLIENT_PREFIXES, ROLE_PREFIXES, worker_keys};
 use super::raw::{self, Raw};
+use super::rules::{ConnectorRules, OverridePolicy};
 use super::{Listener, Origin, Problem, Problems};
 use crate::secrets::Resolver;
 
@@ -102,6 +104,8 @@ pub struct WorkerConfig {
     pub advertised_port: Option<u16>,
     /// What bounds the tasks.
     pub limits: TaskLimits,
+    /// What connectors may do.
+    pub rules: ConnectorRules,
     /// The converters of connectors that name none.
     pub converters: ConverterChoices,
     /// Whether the topics that connectors use are noted.
@@ -203,6 +207,12 @@ fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Pr
             problem(b, format!("must name another topic than {a}"));
         }
     }
+    let policy = settings.text("connector.client.config.override.policy");
+    if OverridePolicy::find(policy, &[]).is_none() {
+        let known = "there are All, None, Principal and Allowlist";
+        let key = "connector.client.config.override.policy";
+        problem(key, format!("Invalid value {policy} for configuration {key}: {known}"));
+    }
     for found in ConverterChoices::problems(&values) {
         problem(&found.key, found.message);
     }
@@ -218,6 +228,15 @@ fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Pr
         Ok(valid(&settings, listeners, access))
     } else {
         Err(Problems(problems))
+    }
+}
+
+/// Returns which kind of client a prefix such as `producer.` is for.
+fn role_of(prefix: &str) -> Role {
+    match prefix {
+        "producer." => Role::Producer,
+        "consumer." => Role::Consumer,
+        _ => Role::Common,
     }
 }
 
@@ -243,9 +262,9 @@ fn client_problems(values: &BTreeMap<String, String>) -> Vec<(String, String)> {
                     Some((key.strip_prefix(prefix)?.to_owned(), value.clone()))
                 });
                 beside.extend(own);
-                crate::clients::check_java(name, value, &beside)
+                crate::clients::check_java(role_of(prefix), name, value, &beside)
             }
-            None if is_client(key) => crate::clients::check_java(key, value, &of_all),
+            None if is_client(key) => crate::clients::check_java(Role::Common, key, value, &of_all),
             None => continue,
         };
         if let Err(message) = outcome {
@@ -315,6 +334,7 @@ fn valid(settings: &Settings, listeners: Vec<Listener>, access: RestAccess) -> W
             topic_partitions: number("topic.creation.default.partitions"),
             topic_replication_factor: number("topic.creation.default.replication.factor"),
         },
+        rules: ConnectorRules::new(settings),
         converters: ConverterChoices::default().with(settings.raw()),
         topic_tracking: TopicTracking {
             enabled: settings.flag("topic.tracking.enable"),

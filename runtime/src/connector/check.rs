@@ -9,6 +9,7 @@ use walbridge_connector_api::{
 
 use super::framework;
 use crate::catalog::Catalog;
+use crate::config::ConnectorRules;
 use crate::secrets::{MASK, Resolver, is_secret};
 
 /// What a check found: the connector, all its keys, and every problem.
@@ -71,6 +72,19 @@ pub fn check(
     resolver: &Resolver,
     config: &BTreeMap<String, String>,
 ) -> Result<Checked, ConfigError> {
+    check_for(catalog, resolver, config, &ConnectorRules::default())
+}
+
+/// Checks a configuration as [`check`] does, for a worker that allows this.
+///
+/// # Errors
+/// If there is no such connector.
+pub fn check_for(
+    catalog: &Catalog,
+    resolver: &Resolver,
+    config: &BTreeMap<String, String>,
+    rules: &ConnectorRules,
+) -> Result<Checked, ConfigError> {
     let class = config.get("connector.class").ok_or(ConfigError::NoClass)?;
     let connector = catalog
         .find(class)
@@ -95,13 +109,17 @@ pub fn check(
     problems.extend(name_problem(config));
     let settings = def.settings(&resolved);
     let mut found = def.check(&resolved);
-    found.extend(framework::problems(connector.as_ref(), &settings));
     // Every mistake at once; a key that is wrong by itself is not judged in its context too.
-    let further = connector.validate(&settings).into_iter();
-    let further: Vec<_> = further
-        .filter(|problem| found.iter().all(|known| known.key != problem.key))
-        .collect();
-    found.extend(further);
+    for further in [
+        framework::problems(connector.as_ref(), &settings, rules),
+        connector.validate(&settings),
+    ] {
+        let further = further.into_iter();
+        let further: Vec<_> = further
+            .filter(|problem| found.iter().all(|known| known.key != problem.key))
+            .collect();
+        found.extend(further);
+    }
     let found = found
         .into_iter()
         .filter(|problem| !unresolved.contains(&problem.key));
@@ -178,9 +196,10 @@ pub fn load(
     catalog: &Catalog,
     resolver: &Resolver,
     config: &BTreeMap<String, String>,
+    rules: &ConnectorRules,
 ) -> Result<(Loaded, Vec<BTreeMap<String, String>>), ConnectorError> {
     let refuse = |e: ConfigError| ConnectorError::stop("InvalidConfiguration", e.to_string());
-    check(catalog, resolver, config)
+    check_for(catalog, resolver, config, rules)
         .and_then(Checked::accept)
         .map_err(refuse)?;
     let loaded = load_task(catalog, resolver, config)?;

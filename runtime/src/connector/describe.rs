@@ -81,7 +81,7 @@ pub fn config_infos(
     };
     let set = |key: &&ConfigKey| {
         let wrong = problems.iter().any(|problem| problem.key == key.name);
-        !framework::is_extension(key) || config.contains_key(key.name) || wrong
+        !framework::is_extension(key) || wrong
     };
     let mut configs: Vec<Value> = Vec::new();
     for key in def.keys.iter().filter(set) {

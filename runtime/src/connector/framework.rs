@@ -8,7 +8,8 @@ use walbridge_connector_api::{
 use walbridge_pipeline::ConverterChoices;
 use walbridge_pipeline::transforms::chain;
 
-use super::errors;
+use super::{delivery, errors, overrides, topic_groups};
+use crate::config::ConnectorRules;
 
 /// Prefixes whose keys pass to Kafka clients, converters, transforms and predicates.
 const PREFIXES: [&str; 8] = [
@@ -33,10 +34,14 @@ pub fn definition(connector: &dyn Connector) -> ConfigDef {
     // A connector that defines one of these itself knows better.
     keys.retain(|key| own.get(key.name).is_none());
     keys.extend(own.keys.iter().cloned());
-    ConfigDef::new(keys)
+    let mut def = ConfigDef::new(keys)
         .passing(&own.prefixes)
         .passing(&PREFIXES)
-        .instead_of(&own.foreign)
+        .instead_of(&own.foreign);
+    if connector.kind() == ConnectorKind::Source {
+        def.prefixes.push(topic_groups::PREFIX);
+    }
+    def
 }
 
 fn common(version: &'static str) -> Vec<ConfigKey> {
@@ -128,60 +133,35 @@ fn common(version: &'static str) -> Vec<ConfigKey> {
 }
 
 fn source(form: Form) -> Vec<ConfigKey> {
-    use Kind::{Int, List, Long, String as Text};
-    let boundary = match form {
-        Form::Bytes => "connector",
-        Form::Records => "poll",
-    };
+    use Kind::{Int, List};
     let topic = |name, doc| {
         ConfigKey::new(name, Int, doc)
             .min(-1)
             .importance(Importance::Low)
     };
-    vec![
+    let mut keys = vec![
         ConfigKey::new(
             "topic.creation.groups",
             List,
-            "Groups of created topics; only the default.",
+            "Groups of topics that are created in their own way, in order: topic.creation.GROUP.include and \
+             .exclude say by regular expressions which topics, .partitions, .replication.factor and any other \
+             key of topics how. Topics of none are created as the group default says.",
         )
         .default("")
         .importance(Importance::Low),
         topic(
             "topic.creation.default.partitions",
-            "Partitions of a created topic.",
+            "Partitions of a created topic that no group is for; the worker's setting if unset. Required if \
+             there are groups.",
         ),
         topic(
             "topic.creation.default.replication.factor",
-            "Replication factor of a created topic.",
+            "Replication factor of a created topic that no group is for; the worker's setting if unset. \
+             Required if there are groups.",
         ),
-        ConfigKey::new(
-            "exactly.once.support",
-            Text,
-            "Accepted for Kafka Connect's sake: delivery is always exactly once.",
-        )
-        .default("requested")
-        .allowed(&["requested", "required"]),
-        ConfigKey::new(
-            "transaction.boundary",
-            Text,
-            "A Kafka transaction ends where a source of bytes says that one may (connector), or with what one \
-             poll of a source of records returns (poll); it cannot be chosen.",
-        )
-        .default(boundary)
-        .allowed(&["connector", "poll", "interval"]),
-        ConfigKey::new(
-            "transaction.boundary.interval.ms",
-            Long,
-            "Must be empty: transactions do not end by time.",
-        )
-        .importance(Importance::Low),
-        ConfigKey::new(
-            "offsets.storage.topic",
-            Text,
-            "Must be empty: offsets are kept in the worker's topic.",
-        )
-        .importance(Importance::Low),
-    ]
+    ];
+    keys.extend(delivery::keys(form));
+    keys
 }
 
 fn sink() -> Vec<ConfigKey> {
@@ -235,7 +215,7 @@ pub(super) fn definition_for(
     def
 }
 
-/// Returns whether a key is one that Kafka Connect does not list: it is described only where it is set.
+/// Returns whether a key is one that Kafka Connect does not list: it is described only where it is wrong.
 pub(super) fn is_extension(key: &ConfigKey) -> bool {
     key.name.starts_with("topic.creation.default.")
 }
@@ -246,26 +226,20 @@ pub(super) fn is_version(name: &str) -> bool {
 }
 
 /// Checks what the runtime cannot do or what contradicts itself.
-pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<ConfigProblem> {
+pub(super) fn problems(
+    connector: &dyn Connector,
+    settings: &Settings,
+    rules: &ConnectorRules,
+) -> Vec<ConfigProblem> {
     let mut found = Vec::new();
     let mut refuse = |key: &str, message: &str| found.push(ConfigProblem::new(key, message));
-    if settings
-        .optional("topic.creation.groups")
-        .is_some_and(|value| value != "default")
-    {
-        refuse(
-            "topic.creation.groups",
-            "topic.creation.groups is not available in this version",
-        );
-    }
-    for key in ["transaction.boundary.interval.ms", "offsets.storage.topic"] {
-        if connector.kind() == ConnectorKind::Source && settings.raw().contains_key(key) {
-            refuse(
-                key,
-                &format!("{key} is not available in this version; leave it out"),
-            );
+    if connector.kind() == ConnectorKind::Source {
+        for problem in topic_groups::read(settings).err().unwrap_or_default() {
+            refuse(&problem.key, &problem.message);
         }
     }
+    delivery::check(connector, settings, rules, &mut refuse);
+    overrides::check(connector, settings, rules, &mut refuse);
     for (key, value) in settings.raw().iter().filter(|(key, _)| is_version(key)) {
         let version = match key.as_str() {
             "connector.plugin.version" => connector.version(),
@@ -309,20 +283,7 @@ pub(super) fn problems(connector: &dyn Connector, settings: &Settings) -> Vec<Co
             _ => {}
         }
     }
-    for (key, value) in settings.raw() {
-        if let Some((role, name)) = key.split_once(".override.")
-            && let Err(message) =
-                crate::clients::check_java(name, value, &overrides(settings, role))
-        {
-            refuse(key, &message);
-        }
-    }
     found
-}
-
-/// Returns the client settings that a connector lays over the worker's, by Java name.
-pub(crate) fn overrides(settings: &Settings, role: &str) -> BTreeMap<String, String> {
-    settings.under(&format!("{role}.override."))
 }
 
 /// Checks transforms and predicates, which only records pass through.
@@ -375,5 +336,6 @@ pub(super) fn is_own(connector: &dyn Connector, key: &str) -> bool {
     let is_extension = extended.iter().any(|(prefix, _)| key.starts_with(prefix));
     let of_runtime =
         (all.get(key).is_some() || is_extension) && connector.config().get(key).is_none();
-    of_runtime || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+    let mut prefixes = PREFIXES.iter().chain([&topic_groups::PREFIX]);
+    of_runtime || prefixes.any(|prefix| key.starts_with(prefix))
 }

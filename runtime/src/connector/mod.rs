@@ -3,13 +3,16 @@
 mod aliases;
 mod appearance;
 mod check;
+pub(crate) mod delivery;
 mod describe;
 mod errors;
 mod framework;
+mod overrides;
 mod request;
+pub(crate) mod topic_groups;
 
-pub use check::{Checked, ConfigError, Loaded, check, load, load_task};
+pub use check::{Checked, ConfigError, Loaded, check, check_for, load, load_task};
 pub use describe::{config_infos, key_infos};
-pub(crate) use framework::overrides;
 pub use framework::{definition, extensions};
+pub(crate) use overrides::overrides;
 pub use request::{parse_request, texts};

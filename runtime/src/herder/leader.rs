@@ -1,10 +1,12 @@
 //! What only the group's leader does: it writes the config topic, makes tasks, and says who runs them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use walbridge_connector_api::{Disposition, Partition, Result, StopToken};
-use walbridge_kafka::TransactionalProducer;
+use walbridge_connector_api::{
+    ConnectorKind, Disposition, Partition, Result, Settings, StopToken,
+};
+use walbridge_kafka::{TransactionalProducer, fence};
 
 use super::{Loop, Refusal};
 use crate::clients;
@@ -156,17 +158,74 @@ impl Loop {
 
     /// Makes the connector's task configurations anew if its configuration has changed.
     fn make_tasks(&mut self, name: &str, entry: ConnectorEntry) -> Result<ConnectorEntry> {
-        let made = self.generated.get(name) == Some(&entry.config) && entry.tasks.is_some();
+        let known = self.generated.get(name) == Some(&entry.config);
+        let made = known && entry.tasks.is_some();
         if entry.target != TargetState::Started || made {
             return Ok(entry);
         }
-        let (_, tasks) =
-            connector::load(&self.shared.catalog, &self.shared.resolver, &entry.config)?;
-        if entry.tasks.as_ref() != Some(&tasks) {
-            self.write_all(&ConfigRecord::tasks(name, &tasks))?;
+        let (loaded, tasks) = connector::load(
+            &self.shared.catalog,
+            &self.shared.resolver,
+            &entry.config,
+            &self.shared.config.rules,
+        )?;
+        let changed = entry.tasks.as_ref() != Some(&tasks);
+        let mut records = match changed {
+            true => ConfigRecord::tasks(name, &tasks),
+            false => Vec::new(),
+        };
+        if loaded.connector.kind() == ConnectorKind::Source && (changed || entry.unfenced) {
+            let former = self.former_tasks(name, &entry, &tasks);
+            if !former.is_empty() {
+                // What the tasks are now has to be known before the former ones are fenced: one that takes
+                // its id over again in between reads it and ends.
+                if !records.is_empty() {
+                    self.write_all(&std::mem::take(&mut records))?;
+                }
+                self.fence(name, &loaded.settings, &former)?;
+            }
+            records.push(ConfigRecord::fencing(name, tasks.len()));
+        }
+        if !records.is_empty() {
+            self.write_all(&records)?;
         }
         self.generated.insert(name.to_owned(), entry.config.clone());
         Ok(self.entry(name).unwrap_or(entry))
+    }
+
+    /// Returns which former tasks of a source may still write and are not to: a task that stays as it was
+    /// goes on, and one alone is fenced by the one that takes its place.
+    fn former_tasks(
+        &self,
+        name: &str,
+        entry: &ConnectorEntry,
+        tasks: &[BTreeMap<String, String>],
+    ) -> Vec<usize> {
+        let known = self.shared.configs().fenced(name);
+        if known == 1 && tasks.len() == 1 {
+            return Vec::new();
+        }
+        let stays = |n: &usize| {
+            let before = entry.tasks.as_ref().and_then(|before| before.get(*n));
+            !entry.unfenced && before.is_some() && before == tasks.get(*n)
+        };
+        (0..known).filter(|n| !stays(n)).collect()
+    }
+
+    /// Makes sure that these tasks of a connector cannot write any more.
+    pub(super) fn fence(&self, name: &str, settings: &Settings, tasks: &[usize]) -> Result<()> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let group = &self.shared.config.group;
+        let ids: Vec<String> = tasks
+            .iter()
+            .map(|task| format!("{group}-{name}-{task}"))
+            .collect();
+        let client = clients::producer(&self.shared.config, settings, &format!("{name}-fencing"))?;
+        fence(&client, &ids)?;
+        tracing::info!(connector = name, tasks = ?tasks, "fenced the producers of former tasks");
+        Ok(())
     }
 
     /// Writes another assignment if there is reason for one.

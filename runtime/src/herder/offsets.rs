@@ -1,10 +1,11 @@
 //! Changes a stopped source's offsets.
 
-use walbridge_connector_api::{ConnectorKind, OffsetEntry};
+use walbridge_connector_api::{ConnectorError, ConnectorKind, OffsetEntry};
 
 use super::group_offsets::{change_group, group_of};
 use super::{Loop, OffsetChange, Outcome, Refusal};
 use crate::connector::load_task;
+use crate::offset_store::StoredOffsets;
 
 impl Loop {
     /// Writes new offsets, or forgets old ones, for a connector that is stopped.
@@ -41,6 +42,10 @@ impl Loop {
                  the consumer group's offsets have no effect on it",
             ));
         }
+        let failed = |error: &ConnectorError| {
+            Refusal::new(500, format!("Could not write the offsets: {error}"))
+        };
+        let stored = StoredOffsets::read(&self.shared, name).map_err(|error| failed(&error))?;
         let entries: Vec<OffsetEntry> = match change {
             OffsetChange::Alter(entries) => {
                 let entry = |(partition, offset): &(_, _)| OffsetEntry {
@@ -52,17 +57,25 @@ impl Loop {
                 entries
             }
             OffsetChange::Reset => {
-                let all = self.shared.offsets_of(name);
+                let all = stored.entries(&self.shared);
                 all.into_iter()
                     .map(|e| OffsetEntry { offset: None, ..e })
                     .collect()
             }
         };
-        self.shared
-            .stores
-            .write_offsets(name, &entries)
-            .map_err(|error| Refusal::new(500, format!("Could not write the offsets: {error}")))?;
+        self.fence_all(name).map_err(|error| failed(&error))?;
+        stored
+            .write(&self.shared, &entries)
+            .map_err(|error| failed(&error))?;
         Ok(false)
+    }
+
+    /// Makes sure that no former task of a source has an older offset on its way.
+    fn fence_all(&self, name: &str) -> Result<(), ConnectorError> {
+        let tasks: Vec<usize> = (0..self.shared.configs().fenced(name)).collect();
+        let config = self.entry(name).unwrap_or_default().config;
+        let loaded = load_task(&self.shared.catalog, &self.shared.resolver, &config)?;
+        self.fence(name, &loaded.settings, &tasks)
     }
 
     /// Asks the connector whether it could start from these offsets.

@@ -18,6 +18,7 @@ impl Loop {
             return;
         }
         let entry = self.entry(name).unwrap_or_default();
+        let waits = entry.unfenced && self.kind(&entry.config) == ConnectorKind::Source;
         let configs = entry.tasks.unwrap_or_default();
         let mine: Vec<u32> = {
             let tasks = self.shared.member.tasks();
@@ -31,11 +32,34 @@ impl Loop {
         for number in mine {
             let config = configs[number as usize].clone();
             match entry.target {
+                TargetState::Started if waits => self.hold(name, number, &config),
                 TargetState::Started => self.want(name, number, config),
                 TargetState::Paused => self.set_task(name, number, RunState::Paused, None),
                 TargetState::Stopped => {}
             }
         }
+    }
+
+    /// Lets a task go on that stays as it is, and ends it otherwise: it must not start anew before the leader
+    /// has fenced the connector's former tasks.
+    fn hold(&self, name: &str, number: u32, config: &BTreeMap<String, String>) {
+        let slot = self.slots.get(&(name.to_owned(), number));
+        if let Some(Slot {
+            spec,
+            handle: Some(handle),
+            ..
+        }) = slot
+            && spec.config != *config
+        {
+            handle.stop.stop();
+        }
+    }
+
+    /// Returns which way a connector of this configuration moves data.
+    fn kind(&self, config: &BTreeMap<String, String>) -> ConnectorKind {
+        let class = config.get("connector.class");
+        let found = class.and_then(|class| self.shared.catalog.find(class));
+        found.map_or(ConnectorKind::Source, |connector| connector.kind())
     }
 
     /// Starts a task, or lets it go on, or ends it so that it can start anew.
@@ -63,16 +87,7 @@ impl Loop {
 
     fn launch(&mut self, spec: TaskSpec) {
         self.incarnation += 1;
-        let class = spec
-            .config
-            .get("connector.class")
-            .map(String::as_str)
-            .unwrap_or_default();
-        let kind = self
-            .shared
-            .catalog
-            .find(class)
-            .map_or(ConnectorKind::Source, |c| c.kind());
+        let kind = self.kind(&spec.config);
         let stuck_after = self.shared.config.limits.stuck_after;
         let live = Arc::new(LiveTask::new(&spec.connector, spec.task, kind, stuck_after));
         let report = task::reporter(

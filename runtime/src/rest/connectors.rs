@@ -173,7 +173,8 @@ async fn put(
         let changed = changed(&name, stored, &config);
         (config, changed)
     };
-    connector::check(&api.shared.catalog, &api.shared.resolver, &config)?.accept()?;
+    let shared = &api.shared;
+    connector::check_for(&shared.catalog, &shared.resolver, &config, &shared.config.rules)?.accept()?;
     let put = name.clone();
     let created = api
         .herder

@@ -14,6 +14,7 @@ use super::connectors::kind;
 use super::error::{Answer, ApiError};
 use super::{Api, body};
 use crate::herder::{OffsetChange, Order, group_of};
+use crate::offset_store::StoredOffsets;
 
 /// `GET /connectors/{connector}/offsets`
 pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer {
@@ -23,16 +24,23 @@ pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> An
     let offsets = if kind(&api, &name) == "sink" {
         sink(&api, &name).await?
     } else {
-        source(&api, &name)
+        source(&api, &name).await?
     };
     Ok(Json(json!({ "offsets": offsets })).into_response())
 }
 
-fn source(api: &Api, name: &str) -> Vec<Value> {
-    let all = api.shared.offsets_of(name);
-    all.iter()
+async fn source(api: &Api, name: &str) -> Result<Vec<Value>, ApiError> {
+    let (shared, asked) = (Arc::clone(&api.shared), name.to_owned());
+    let read = tokio::task::spawn_blocking(move || {
+        StoredOffsets::read(&shared, &asked).map(|stored| stored.entries(&shared))
+    });
+    let failed = |error: String| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error);
+    let all = read.await.map_err(|error| failed(error.to_string()))?;
+    let all = all.map_err(|error| failed(error.trace()))?;
+    Ok(all
+        .iter()
         .map(|e| json!({ "partition": e.partition, "offset": e.offset }))
-        .collect()
+        .collect())
 }
 
 async fn sink(api: &Api, name: &str) -> Result<Vec<Value>, ApiError> {

@@ -82,7 +82,8 @@ pub(super) async fn validate(
             stored.map(|entry| &entry.config),
         )
     };
-    let checked = connector::check(catalog, &api.shared.resolver, &config)?;
-    let worker = &api.shared.config.converters;
+    let worker = &api.shared.config;
+    let checked = connector::check_for(catalog, &api.shared.resolver, &config, &worker.rules)?;
+    let worker = &worker.converters;
     Ok(Json(config_infos(&class, &checked, &config, worker)).into_response())
 }

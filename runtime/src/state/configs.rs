@@ -14,6 +14,9 @@ pub const ANSWER: &str = "answer-";
 /// What the key of a record about a log level begins with.
 pub const LOGGER: &str = "logger-cluster-";
 
+/// What the key of a record begins with that says how many producers have to be fenced one day.
+const FENCING: &str = "tasks-fencing-";
+
 /// What a connector is meant to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum TargetState {
@@ -60,6 +63,8 @@ pub struct ConnectorEntry {
     pub target: TargetState,
     /// The committed task configurations; `None` until a complete set was committed.
     pub tasks: Option<Vec<BTreeMap<String, String>>>,
+    /// Whether former tasks of a source may still write: its tasks must not start before that is over.
+    pub unfenced: bool,
     pending: BTreeMap<usize, BTreeMap<String, String>>,
 }
 
@@ -156,6 +161,15 @@ impl ConfigRecord {
         records
     }
 
+    /// Creates the record that says: all producers of former tasks are fenced, and there are so many tasks
+    /// now.
+    pub fn fencing(name: &str, tasks: usize) -> Self {
+        Self {
+            key: format!("{FENCING}{name}"),
+            value: Some(json!({ "task-count": tasks })),
+        }
+    }
+
     /// Creates the records that delete a connector.
     pub fn delete(name: &str) -> Vec<Self> {
         ["connector", "target-state"]
@@ -180,6 +194,8 @@ pub struct Configs {
     connectors: BTreeMap<String, ConnectorEntry>,
     /// Target states that stand before their connector's configuration in the topic.
     early_targets: BTreeMap<String, TargetState>,
+    /// How many tasks each source had when it was last fenced; stays when a connector is deleted.
+    fenced: BTreeMap<String, usize>,
     /// The newest answer to each worker.
     answers: BTreeMap<String, Answer>,
 }
@@ -194,6 +210,12 @@ impl Configs {
             let answer = serde_json::from_value(parsed?).ok()?;
             self.answers.insert(worker.to_owned(), answer);
             return None;
+        }
+        if let Some(name) = key.strip_prefix(FENCING) {
+            let count = usize::try_from(parsed?.get("task-count")?.as_u64()?).ok()?;
+            self.fenced.insert(name.to_owned(), count);
+            self.connectors.get_mut(name)?.unfenced = false;
+            return Some(name.to_owned());
         }
         if let Some(name) = key.strip_prefix("target-state-") {
             return self.target(name, parsed.as_ref());
@@ -252,7 +274,21 @@ impl Configs {
         entry.tasks = (0..count)
             .map(|n| pending.remove(&n).or_else(|| old.get(n).cloned()))
             .collect::<Option<Vec<_>>>();
+        entry.unfenced = true;
         Some(name.to_owned())
+    }
+
+    /// Returns how many tasks a source had when it was last fenced: so many producers may be about.
+    pub fn fenced(&self, name: &str) -> usize {
+        self.fenced.get(name).copied().unwrap_or_default()
+    }
+
+    /// Returns whether this is what the topic says of a task, and whether it may run.
+    pub fn is_current(&self, name: &str, task: u32, config: &BTreeMap<String, String>) -> bool {
+        self.connectors.get(name).is_some_and(|entry| {
+            let tasks = entry.tasks.as_ref();
+            !entry.unfenced && tasks.and_then(|tasks| tasks.get(task as usize)) == Some(config)
+        })
     }
 
     /// Returns the newest answer to a worker's requests.
@@ -358,6 +394,34 @@ mod tests {
     }
 
     #[test]
+    fn new_tasks_wait_until_the_former_are_fenced() {
+        let mut configs = Configs::default();
+        let record = ConfigRecord::fencing("c", 2);
+        assert_eq!(record.key, "tasks-fencing-c");
+        assert_eq!(record.bytes().unwrap(), br#"{"task-count":2}"#);
+        feed(
+            &mut configs,
+            vec![ConfigRecord::connector("c", &config("1"))],
+        );
+        let tasks = [config("x"), config("y")];
+        feed(&mut configs, ConfigRecord::tasks("c", &tasks));
+        assert!(!configs.is_current("c", 0, &config("x")));
+        feed(&mut configs, vec![ConfigRecord::fencing("c", 2)]);
+        assert!(configs.is_current("c", 0, &config("x")));
+        assert!(!configs.is_current("c", 1, &config("x")));
+        assert!(!configs.is_current("c", 2, &config("x")));
+        // Another generation, of which the number of the last is known, also if the connector was away.
+        feed(&mut configs, ConfigRecord::delete("c"));
+        feed(
+            &mut configs,
+            vec![ConfigRecord::connector("c", &config("1"))],
+        );
+        feed(&mut configs, ConfigRecord::tasks("c", &tasks[..1]));
+        assert!(!configs.is_current("c", 0, &config("x")));
+        assert_eq!(configs.fenced("c"), 2);
+    }
+
+    #[test]
     fn an_incomplete_commit_leaves_no_tasks() {
         let mut configs = Configs::default();
         feed(
@@ -376,7 +440,6 @@ mod tests {
         let mut configs = Configs::default();
         for key in [
             "session-key",
-            "tasks-fencing-c",
             "logger-cluster-x",
             "assignment",
             "",

@@ -1,20 +1,22 @@
 //! A source of records as a source of bytes: converters stand between.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use walbridge_connector_api::data::ConnectRecord;
 use walbridge_connector_api::{
-    Batch, OffsetEntry, Partition, Record, RecordSource, Result, SourceRecord, SourceTask, Span,
-    TaskMetrics, TopicSpec, push_header,
+    Batch, OffsetEntry, Partition, Record, RecordSource, Result, SourceRecord, Span, TaskMetrics,
+    TopicSpec, TransactionContext, TransactionEnd, push_header,
 };
 use walbridge_pipeline::{Pipeline, Readable, WireRecord};
 
 use super::errors::{DeadLetters, Failure, Place, Tolerance};
+use super::input::{End, Part};
 
-/// Runs a [`RecordSource`] in the source loop. Each poll is a batch after which a transaction may end.
+/// Runs a [`RecordSource`] in the source loops. Each poll is a batch after which a transaction may end, or
+/// several if the source says itself where its transactions end.
 ///
 /// Dead letters are records of the same batch: they are there if and only if the source's offset has
 /// moved beyond them.
@@ -24,6 +26,10 @@ pub(super) struct RecordSourceTask {
     tolerance: Tolerance,
     dead: Option<(DeadLetters, Readable)>,
     topics: HashMap<Arc<str>, Arc<TopicSpec>>,
+    /// Where the source says that transactions end, if it is to say so.
+    transactions: Option<TransactionContext>,
+    /// What one poll has returned beyond the end of a transaction.
+    ready: VecDeque<Part>,
     metrics: Arc<TaskMetrics>,
     spare: Option<Batch>,
 }
@@ -34,6 +40,7 @@ impl RecordSourceTask {
         pipeline: Pipeline,
         tolerance: Tolerance,
         dead: Option<DeadLetters>,
+        transactions: Option<TransactionContext>,
         metrics: Arc<TaskMetrics>,
     ) -> Self {
         let tolerant = tolerance.policy.tolerant;
@@ -45,6 +52,8 @@ impl RecordSourceTask {
                 .filter(|_| tolerant)
                 .map(|dead| (dead, Readable::default())),
             topics: HashMap::new(),
+            transactions,
+            ready: VecDeque::new(),
             metrics,
             spare: None,
         }
@@ -151,14 +160,9 @@ impl RecordSourceTask {
         dead.add_written(batch, &readable.write(record), place, failure);
         1
     }
-}
 
-impl SourceTask for RecordSourceTask {
-    fn poll(&mut self, wait: Duration) -> Result<Option<Batch>> {
-        let records = self.source.poll(wait)?;
-        if records.is_empty() {
-            return Ok(None);
-        }
+    /// Makes a batch of records; what comes after it is `end`.
+    fn part(&mut self, records: impl Iterator<Item = SourceRecord>, end: End) -> Result<Part> {
         let mut batch = self.spare.take().unwrap_or_default();
         batch.clear();
         let mut dead = 0;
@@ -174,22 +178,56 @@ impl SourceTask for RecordSourceTask {
                 None => batch.offsets.push(offset),
             }
         }
-        batch.boundary = true;
+        batch.boundary = end != End::None;
         let (rows, bytes) = (batch.records().len() as u64 - dead, batch.size() as u64);
         self.metrics.rows.fetch_add(rows, Ordering::Relaxed);
         self.metrics.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Ok(Some(batch))
+        Ok(Part { batch, end })
     }
 
-    fn recycle(&mut self, batch: Batch) {
+    /// Waits at most `wait` for records; `None` if there is nothing yet.
+    pub(super) fn poll(&mut self, wait: Duration) -> Result<Option<Part>> {
+        if let Some(part) = self.ready.pop_front() {
+            return Ok(Some(part));
+        }
+        let records = self.source.poll(wait)?;
+        let Some(transactions) = &self.transactions else {
+            if records.is_empty() {
+                return Ok(None);
+            }
+            return self.part(records.into_iter(), End::May).map(Some);
+        };
+        let (count, ends) = (records.len(), transactions.take(records.len())?);
+        let mut records = records.into_iter();
+        let mut taken = 0;
+        for (upto, end) in ends {
+            let end = match end {
+                TransactionEnd::Commit => End::Commit,
+                TransactionEnd::Abort => End::Abort,
+            };
+            let part = self.part(records.by_ref().take(upto - taken), end)?;
+            self.ready.push_back(part);
+            taken = upto;
+        }
+        if taken < count {
+            let part = self.part(records, End::None)?;
+            self.ready.push_back(part);
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// Takes back a batch whose bytes are written.
+    pub(super) fn recycle(&mut self, batch: Batch) {
         self.spare = Some(batch);
     }
 
-    fn committed(&mut self, offsets: &[OffsetEntry]) -> Result<()> {
+    /// Tells the source what Kafka has for certain.
+    pub(super) fn committed(&mut self, offsets: &[OffsetEntry]) -> Result<()> {
         self.source.committed(offsets)
     }
 
-    fn stop(&mut self) {
+    /// Ends the source's own threads and connections.
+    pub(super) fn stop(&mut self) {
         self.source.stop();
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn run(
     let client = format!("{}-{}", context.connector, context.task);
     let config = clients::consumer(&shared.config, settings, &context.connector, &client)?;
     let consumer = Consumer::new(&config)?;
-    let admin = Admin::new(&clients::admin(&shared.config)?)?;
+    let admin = Admin::new(&clients::admin_of(&shared.config, settings, &client)?)?;
     let subscription = Subscription::new(settings, shared.config.own_topics())?;
     let stop = context.stop.clone();
     let tracker = TopicTracker::new(shared, &context.connector, context.task);

@@ -192,6 +192,23 @@ impl Supervisor {
         self.stop.sleep(wait);
     }
 
+    /// Makes sure that the task is what the config topic says now, and that it may run.
+    fn current(&self) -> Result<()> {
+        let TaskSpec {
+            connector,
+            task,
+            config,
+            ..
+        } = &self.spec;
+        self.shared.stores.configs_seen(&self.stop)?;
+        if self.shared.configs().is_current(connector, *task, config) {
+            return Ok(());
+        }
+        let words = "this task is being replaced by others: it has another configuration by now, or \
+                     former tasks have yet to be fenced";
+        Err(ConnectorError::retry("Superseded", words))
+    }
+
     /// Runs the task until it is told to stop or has an error.
     fn once(&self) -> Result<()> {
         self.live.metrics.forget_facts();
@@ -208,7 +225,11 @@ impl Supervisor {
             task: self.spec.task,
             group: self.shared.config.group.clone(),
             offsets: Vec::new(),
-            kafka: clients::reach(&self.shared.config)?,
+            kafka: clients::reach(
+                &self.shared.config,
+                &settings,
+                &format!("{}-{}", self.spec.connector, self.spec.task),
+            )?,
             metrics: Arc::clone(&self.live.metrics),
             // A child: a task that ends its own threads must not look like one told to end, or
             // its error would be taken for a consequence of that and be forgotten.
@@ -225,6 +246,7 @@ impl Supervisor {
                 &settings,
                 context,
                 &self.live,
+                &|| self.current(),
                 &running,
             ),
             ConnectorKind::Sink => sink::run(

@@ -3,17 +3,22 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use walbridge_connector_api::{Batch, Result, Settings, StopToken, TopicSpec};
+use walbridge_connector_api::{Batch, ConnectorError, Result, Settings, StopToken, TopicSpec};
 use walbridge_kafka::{Admin, CreateOutcome};
 
 use crate::config::TaskLimits;
+use crate::connector::topic_groups::{self, TopicGroup};
 
 /// Creates topics that are missing, each asked for once.
 pub(super) struct TopicCreator {
     admin: Admin,
     enabled: bool,
+    /// What of the connector's settings is for which topics; the last is for all.
+    groups: Vec<TopicGroup>,
     partitions: i32,
     replication_factor: i32,
+    /// The topic of the source's own offsets.
+    offsets_topic: String,
     known: HashSet<Arc<str>>,
     stop: StopToken,
 }
@@ -23,25 +28,23 @@ impl TopicCreator {
         admin: Admin,
         limits: &TaskLimits,
         settings: &Settings,
+        offsets_topic: &str,
         stop: StopToken,
-    ) -> Self {
-        let own = |key: &str, worker: i32| {
-            let value = settings
-                .optional(key)
-                .and_then(|text| text.trim().parse().ok());
-            value.unwrap_or(worker)
-        };
-        Self {
+    ) -> Result<Self> {
+        let groups = topic_groups::read(settings).map_err(|problems| {
+            let texts: Vec<_> = problems.into_iter().map(|p| p.message).collect();
+            ConnectorError::stop("InvalidConfiguration", texts.join("; "))
+        })?;
+        Ok(Self {
             admin,
             enabled: limits.create_topics,
-            partitions: own("topic.creation.default.partitions", limits.topic_partitions),
-            replication_factor: own(
-                "topic.creation.default.replication.factor",
-                limits.topic_replication_factor,
-            ),
+            groups,
+            partitions: limits.topic_partitions,
+            replication_factor: limits.topic_replication_factor,
+            offsets_topic: offsets_topic.to_owned(),
             known: HashSet::new(),
             stop,
-        }
+        })
     }
 
     /// Creates those of a batch's topics that are missing.
@@ -57,21 +60,59 @@ impl TopicCreator {
     }
 
     fn create(&self, topic: &TopicSpec) -> Result<()> {
+        if topic.name == self.offsets_topic {
+            return Err(ConnectorError::stop(
+                "WritesToItsOffsets",
+                format!(
+                    "Source tasks may not produce to their own offsets topics: a record for topic {}",
+                    topic.name
+                ),
+            )
+            .remedy("have the connector write to another topic, or give it another offsets.storage.topic"));
+        }
         if !self.enabled {
             // Left to the broker: an unknown topic is then an error of the producer.
             return Ok(());
         }
-        let positive = |value: i32| (value > 0).then_some(value);
-        let spec = TopicSpec {
-            partitions: topic.partitions.or_else(|| positive(self.partitions)),
-            replication_factor: topic
-                .replication_factor
-                .or_else(|| positive(self.replication_factor)),
-            ..topic.clone()
-        };
+        let spec = self.spec(topic)?;
         if self.admin.create(&spec, &self.stop)? == CreateOutcome::Created {
             tracing::info!(topic = %spec.name, partitions = ?spec.partitions, "created topic");
         }
         Ok(())
+    }
+
+    /// Says how a topic is to be: what the connector itself says of it comes first, then the group that it
+    /// belongs to, then the group default, then the worker.
+    fn spec(&self, topic: &TopicSpec) -> Result<TopicSpec> {
+        let mut found = None;
+        for group in &self.groups {
+            let is_for = group.is_for(&topic.name).map_err(|why| {
+                let words = format!("topic.creation.{}.*: topic {}: {why}", group.name, topic.name);
+                ConnectorError::stop("InvalidConfiguration", words)
+            })?;
+            if is_for {
+                found = Some(group);
+                break;
+            }
+        }
+        let default = self.groups.last();
+        let of_group = |own: fn(&TopicGroup) -> Option<i32>, worker: i32| {
+            let value = found.and_then(own).or_else(|| default.and_then(own));
+            // Not positive is the broker's own.
+            Some(value.unwrap_or(worker)).filter(|value| *value > 0)
+        };
+        let mut spec = topic.clone();
+        spec.partitions = spec
+            .partitions
+            .or_else(|| of_group(|group| group.partitions, self.partitions));
+        spec.replication_factor = spec
+            .replication_factor
+            .or_else(|| of_group(|group| group.replication_factor, self.replication_factor));
+        for (key, value) in found.iter().flat_map(|group| &group.config) {
+            if spec.config.iter().all(|(own, _)| own != key) {
+                spec.config.push((key.clone(), value.clone()));
+            }
+        }
+        Ok(spec)
     }
 }

@@ -17,6 +17,7 @@ pub(crate) fn catalog() -> Catalog {
     Catalog::new(vec![
         Arc::new(Counter),
         Arc::new(Memory),
+        Arc::new(crate::numbers::Numbers),
         Arc::new(crate::records::Choosy),
         Arc::new(walbridge_file::FileStreamSource),
     ])

@@ -20,7 +20,9 @@ fn answers_differ_only_where_there_is_a_reason() -> Result<()> {
     std::fs::create_dir_all(&dir)?;
     let kafka = lab.east().kafka();
     let group = format!("compare-{}", std::process::id());
-    let connect = Connect::new(lab, kafka, &format!("{group}-one"), &[], &[])?;
+    // As a worker of ours does unless it is told otherwise.
+    let exactly = [("exactly.once.source.support", "enabled")];
+    let connect = Connect::new(lab, kafka, &format!("{group}-one"), &exactly, &[])?;
     connect.spawn()?;
     let worker = worker::start(lab, &format!("{group}-two"))?;
     connect.wait_ready()?;

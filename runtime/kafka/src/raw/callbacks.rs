@@ -38,7 +38,9 @@ unsafe extern "C" fn delivered(
         let to = format!("a record for topic {topic} partition {}", message.partition);
         fault::of(message.err, None).while_doing(to)
     });
-    shared.delivered(message.len + message.key_len, error);
+    // Not a pointer: the number that the record was handed over with.
+    let group = message._private.addr();
+    shared.delivered(message.len + message.key_len, group, error);
 }
 
 unsafe extern "C" fn error(

@@ -63,6 +63,17 @@ impl Handle {
         })
     }
 
+    /// Returns what is wrong with a setting by itself, if anything is.
+    pub(crate) fn check(name: &str, value: &str) -> Result<()> {
+        // SAFETY: the configuration is ours, live during the call, and destroyed after it.
+        unsafe {
+            let conf = sys::rd_kafka_conf_new();
+            let outcome = set(conf, name, value);
+            sys::rd_kafka_conf_destroy(conf);
+            outcome
+        }
+    }
+
     pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_t {
         self.client.as_ptr()
     }

@@ -4,6 +4,7 @@
 //! borrowed for as long as their message lives, and callbacks touch nothing but [`state::Shared`].
 #![allow(unsafe_code)]
 
+mod acks;
 mod admin;
 mod callbacks;
 mod consume;

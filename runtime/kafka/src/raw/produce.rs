@@ -122,8 +122,13 @@ impl RawProducer {
     }
 
     /// Hands over records of one topic that have neither headers nor timestamps; returns how many were
-    /// taken, which are fewer than all only when the queue is full.
-    pub(crate) fn produce(&mut self, topic: usize, records: &[Outgoing<'_>]) -> Result<usize> {
+    /// taken, which are fewer than all only when the queue is full. A `group` that is not 0 counts them.
+    pub(crate) fn produce(
+        &mut self,
+        topic: usize,
+        records: &[Outgoing<'_>],
+        group: usize,
+    ) -> Result<usize> {
         self.scratch.clear();
         self.scratch
             .extend(records.iter().map(|record| sys::rd_kafka_message_t {
@@ -135,11 +140,13 @@ impl RawProducer {
                 key: pointer(record.key),
                 key_len: record.key.map_or(0, <[u8]>::len),
                 offset: 0,
-                _private: ptr::null_mut(),
+                // Comes back with the report of the record.
+                _private: ptr::without_provenance_mut(group),
             }));
         let cost: usize = records.iter().map(Outgoing::cost).sum();
         let in_flight = &self.handle.shared().in_flight;
         in_flight.fetch_add(cost, Ordering::Relaxed);
+        self.handle.shared().sending(group, records.len());
         let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
         let topic = &self.topics[topic];
         // SAFETY: the topic is live; the messages point to bytes that outlive the call, which copies
@@ -158,6 +165,7 @@ impl RawProducer {
             .map(|(_, record)| record.cost())
             .sum();
         in_flight.fetch_sub(lost, Ordering::Relaxed);
+        self.handle.shared().settled(group, records.len() - taken);
         match self.scratch.iter().find(|m| refused(m)) {
             Some(m) if m.err != Code::RD_KAFKA_RESP_ERR__QUEUE_FULL => Err(fault::of(m.err, None)
                 .while_doing(format!("topic {} partition {}", topic.name, m.partition))),
@@ -171,10 +179,11 @@ impl RawProducer {
         topic: usize,
         record: &Outgoing<'_>,
         headers: Headers<'_>,
+        group: usize,
     ) -> Result<bool> {
         let topic = &self.topics[topic];
         let list = HeaderList::new(headers)?;
-        let mut fields = [vu(Tag::RD_KAFKA_VTYPE_END); 7];
+        let mut fields = [vu(Tag::RD_KAFKA_VTYPE_END); 8];
         fields[0] = vu(Tag::RD_KAFKA_VTYPE_RKT);
         fields[0].u.rkt = topic.topic.as_ptr();
         fields[1] = vu(Tag::RD_KAFKA_VTYPE_PARTITION);
@@ -191,14 +200,17 @@ impl RawProducer {
         } else {
             record.timestamp
         };
-        let mut count = 6;
+        fields[6] = vu(Tag::RD_KAFKA_VTYPE_OPAQUE);
+        fields[6].u.ptr = ptr::without_provenance_mut(group);
+        let mut count = 7;
         if let Some(list) = &list {
-            fields[6] = vu(Tag::RD_KAFKA_VTYPE_HEADERS);
-            fields[6].u.headers = list.0.as_ptr();
-            count = 7;
+            fields[7] = vu(Tag::RD_KAFKA_VTYPE_HEADERS);
+            fields[7].u.headers = list.0.as_ptr();
+            count = 8;
         }
         let in_flight = &self.handle.shared().in_flight;
         in_flight.fetch_add(record.cost(), Ordering::Relaxed);
+        self.handle.shared().sending(group, 1);
         // SAFETY: client, topic, bytes and headers outlive the call; the bytes are copied, the headers
         // are taken over if and only if the call succeeds.
         let outcome = unsafe {
@@ -214,6 +226,7 @@ impl RawProducer {
             }
             (Err(error), full) => {
                 in_flight.fetch_sub(record.cost(), Ordering::Relaxed);
+                self.handle.shared().settled(group, 1);
                 let to = format!("topic {} partition {}", topic.name, record.partition);
                 if full {
                     Ok(false)

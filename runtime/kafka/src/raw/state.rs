@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::acks::Acks;
 use crate::error::{ErrorKind, KafkaError};
 
 /// What the record itself costs in librdkafka's queue besides its bytes.
@@ -17,6 +18,7 @@ pub(crate) struct Shared {
     pub(crate) in_flight: AtomicUsize,
     /// Records that Kafka has taken.
     pub(crate) delivered: AtomicU64,
+    acks: Mutex<Acks>,
     failure: Mutex<Option<KafkaError>>,
     trouble: Mutex<Option<KafkaError>>,
     ids: Mutex<HashMap<String, String>>,
@@ -33,12 +35,34 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Notes that a record was delivered, or why not: the first reason is kept.
-    pub(super) fn delivered(&self, bytes: usize, error: Option<KafkaError>) {
+    pub(super) fn delivered(&self, bytes: usize, group: usize, error: Option<KafkaError>) {
         self.in_flight
             .fetch_sub(bytes + RECORD_OVERHEAD, Ordering::Relaxed);
         match error {
-            None => drop(self.delivered.fetch_add(1, Ordering::Relaxed)),
+            None => {
+                self.delivered.fetch_add(1, Ordering::Relaxed);
+                self.settled(group, 1);
+            }
             Some(error) => drop(lock(&self.failure).get_or_insert(error)),
+        }
+    }
+
+    /// Returns which groups of records Kafka has taken.
+    pub(crate) fn acks(&self) -> MutexGuard<'_, Acks> {
+        lock(&self.acks)
+    }
+
+    /// Notes that records of a group are on their way.
+    pub(super) fn sending(&self, group: usize, records: usize) {
+        if group != 0 {
+            self.acks().sending(group, records);
+        }
+    }
+
+    /// Notes that records of a group are not on their way any more.
+    pub(super) fn settled(&self, group: usize, records: usize) {
+        if group != 0 {
+            self.acks().settled(group, records);
         }
     }
 

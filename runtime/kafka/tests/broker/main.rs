@@ -5,6 +5,7 @@
     reason = "these are tests, helpers included"
 )]
 
+mod acked;
 mod latency;
 mod logs;
 mod reading;
