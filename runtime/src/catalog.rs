@@ -1,18 +1,26 @@
-//! The connectors this binary holds: the only file that names them.
+//! The connectors there are: those this binary holds, which only this file names, and those of libraries.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use walbridge_connector_api::Connector;
 use walbridge_file::{FileStreamSink, FileStreamSource};
-use walbridge_mirror::MirrorConnector;
+use walbridge_mirror::{HeartbeatConnector, MirrorConnector};
 use walbridge_postgres_sink::PostgresSink;
 use walbridge_postgres_source::PostgresSource;
+
+use crate::library::{self, LibraryProblem, LibraryProblems};
 
 /// The kinds of connectors that can be created.
 #[derive(Clone, Default)]
 pub struct Catalog {
     connectors: Vec<Arc<dyn Connector>>,
+    /// The library that each came out of, if it did.
+    files: Vec<Option<PathBuf>>,
 }
+
+/// Where a connector comes from that this binary holds.
+pub const BUILT_IN: &str = "built-in";
 
 impl std::fmt::Debug for Catalog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,6 +37,7 @@ impl Catalog {
             Arc::new(PostgresSource),
             Arc::new(PostgresSink::new()),
             Arc::new(MirrorConnector),
+            Arc::new(HeartbeatConnector),
             Arc::new(FileStreamSource),
             Arc::new(FileStreamSink),
         ])
@@ -36,7 +45,43 @@ impl Catalog {
 
     /// Creates a catalog of these connectors.
     pub fn new(connectors: Vec<Arc<dyn Connector>>) -> Self {
-        Self { connectors }
+        Self {
+            files: vec![None; connectors.len()],
+            connectors,
+        }
+    }
+
+    /// Adds the connectors of the libraries in these files and folders.
+    ///
+    /// A name that is taken is a problem of the file that brings it: nobody shall wonder which of two runs.
+    ///
+    /// # Errors
+    /// Everything that is wrong, file by file.
+    pub fn with_libraries(mut self, paths: &[PathBuf]) -> Result<Self, LibraryProblems> {
+        let (found, mut problems) = library::load(paths);
+        for (connector, file) in found {
+            let class = connector.class();
+            let mut names = connector.aliases().iter().copied().chain([class]);
+            if let Some((name, at)) = names.find_map(|name| Some((name, self.position(name)?))) {
+                let (other, whose) = (self.connectors[at].class(), self.location(at));
+                let what = format!("its {class} goes by {name}, which {other} has ({whose})");
+                problems.push(LibraryProblem::new(&file, what));
+                continue;
+            }
+            self.connectors.push(connector);
+            self.files.push(Some(file));
+        }
+        if problems.is_empty() {
+            Ok(self)
+        } else {
+            Err(LibraryProblems(problems))
+        }
+    }
+
+    /// Returns where the connector at a place of the list comes from: a file, or [`BUILT_IN`].
+    pub fn location(&self, place: usize) -> String {
+        let file = self.files.get(place).and_then(Option::as_ref);
+        file.map_or_else(|| BUILT_IN.to_owned(), |file| file.display().to_string())
     }
 
     /// Returns all connectors.
@@ -46,8 +91,12 @@ impl Catalog {
 
     /// Finds a connector by its class, its simple name, that name without `Connector`, or an alias.
     pub fn find(&self, class: &str) -> Option<&Arc<dyn Connector>> {
+        self.position(class).map(|place| &self.connectors[place])
+    }
+
+    fn position(&self, class: &str) -> Option<usize> {
         let class = class.trim();
-        self.connectors.iter().find(|connector| {
+        self.connectors.iter().position(|connector| {
             let mut names = connector
                 .aliases()
                 .iter()

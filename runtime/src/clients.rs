@@ -122,5 +122,8 @@ pub(crate) fn reach(
     settings: &Settings,
     client: &str,
 ) -> Result<BTreeMap<String, String>, ConnectorError> {
-    Ok(admin_of(config, settings, client)?.common().native().clone())
+    Ok(admin_of(config, settings, client)?
+        .common()
+        .native()
+        .clone())
 }

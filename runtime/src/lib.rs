@@ -14,7 +14,7 @@
 //! * [`config`]: the worker file, checked whole. [`connector`]: a connector's configuration, checked.
 //! * [`secrets`]: placeholders and masks. [`state`]: the three topics' formats.
 //! * [`access`]: who may use the API. `herder`: the one loop that decides. `task`: supervision and the two loops. `rest`: the API.
-//! * [`catalog`]: the only file that names connectors. [`plugins`]: all that a configuration can name.
+//! * [`library`]: connectors out of shared libraries. [`catalog`]: the only file that names connectors. [`plugins`]: all that a configuration can name.
 //!   `metrics`: what Prometheus reads. `replay`: dead letters back to where they were read.
 //!
 //! What is guaranteed: state lives in Kafka alone, so a worker with an empty disk goes on where
@@ -29,6 +29,7 @@ pub mod connector;
 pub mod crash;
 mod group;
 mod herder;
+pub mod library;
 pub mod logging;
 mod metrics;
 mod offset_store;

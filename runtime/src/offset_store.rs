@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use walbridge_connector_api::{ConnectorError, OffsetEntry, Result, Settings, StopToken, TopicSpec};
+use walbridge_connector_api::{
+    ConnectorError, OffsetEntry, Result, Settings, StopToken, TopicSpec,
+};
 use walbridge_kafka::{Admin, CompactedLog, LogWriter};
 
 use crate::clients;
@@ -125,7 +127,13 @@ fn open_log(
         config: Vec::new(),
     };
     let purpose = "source connector offsets";
-    Ok(CompactedLog::open(&client, &spec, OFFSETS_TOPIC, purpose, stop)?)
+    Ok(CompactedLog::open(
+        &client,
+        &spec,
+        OFFSETS_TOPIC,
+        purpose,
+        stop,
+    )?)
 }
 
 /// Reads a topic to its end, whatever transactions are open in it.
@@ -155,7 +163,10 @@ impl StoredOffsets {
     /// # Errors
     /// If the configuration cannot be loaded or a topic cannot be read.
     pub(crate) fn read(shared: &Shared, connector: &str) -> Result<Self> {
-        let config = shared.configs().get(connector).map(|entry| entry.config.clone());
+        let config = shared
+            .configs()
+            .get(connector)
+            .map(|entry| entry.config.clone());
         let config = config.unwrap_or_default();
         let mut found = Self {
             store: OffsetStore {
@@ -207,7 +218,8 @@ impl StoredOffsets {
                 if topic == self.store.worker_topic {
                     return shared.stores.put_offset(&key, value.as_deref());
                 }
-                own.put(&key, value.as_deref()).map_err(ConnectorError::from)
+                own.put(&key, value.as_deref())
+                    .map_err(ConnectorError::from)
             })?;
         shared.stores.offsets_to_end(&StopToken::new())
     }

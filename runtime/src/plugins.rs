@@ -5,7 +5,7 @@ use walbridge_connector_api::{ConfigDef, ConnectorKind};
 use walbridge_pipeline::converters::{ConverterKind, Role};
 use walbridge_pipeline::{predicates, transforms};
 
-use crate::catalog::Catalog;
+use crate::catalog::{BUILT_IN, Catalog};
 use crate::connector;
 
 /// What a plugin is for, by Kafka Connect's names.
@@ -62,16 +62,20 @@ pub struct Plugin {
     pub kind: PluginKind,
     /// Its version.
     pub version: &'static str,
+    /// Where it comes from: `built-in`, or the library's file.
+    pub location: String,
     /// The keys it takes.
     pub keys: ConfigDef,
 }
 
 /// Returns all plugins: the catalog's connectors first.
 pub fn all(catalog: &Catalog) -> Vec<Plugin> {
-    let connectors = catalog.all().iter().map(|connector| Plugin {
+    let connectors = catalog.all().iter().enumerate();
+    let connectors = connectors.map(|(place, connector)| Plugin {
         class: connector.class(),
         kind: connector.kind().into(),
         version: connector.version(),
+        location: catalog.location(place),
         keys: connector::definition(connector.as_ref()),
     });
     connectors.chain(built_in()).collect()
@@ -83,6 +87,7 @@ pub fn built_in() -> Vec<Plugin> {
         class,
         kind,
         version: crate::VERSION,
+        location: BUILT_IN.to_owned(),
         keys,
     };
     let transforms = transforms::KINDS

@@ -29,6 +29,11 @@ impl Span {
         if self.is_null() { 0 } else { self.len as usize }
     }
 
+    /// Returns where in the arena it begins.
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
     /// Returns whether there are no bytes in it.
     pub fn is_empty(self) -> bool {
         self.len() == 0
@@ -146,6 +151,18 @@ impl Batch {
             "a batch holds at most 4 GiB"
         );
         Span { start, len }
+    }
+
+    /// Returns the span of bytes that are in the arena already; `None` if they are not all there.
+    pub fn span_at(&self, start: usize, len: usize) -> Option<Span> {
+        let end = start.checked_add(len)?;
+        let (start, len) = (u32::try_from(start).ok()?, u32::try_from(len).ok()?);
+        (end <= self.arena.len() && len != u32::MAX).then_some(Span { start, len })
+    }
+
+    /// Returns the arena's bytes.
+    pub fn arena(&self) -> &[u8] {
+        &self.arena
     }
 
     /// Takes back everything appended since `mark`.

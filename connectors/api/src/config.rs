@@ -359,6 +359,19 @@ impl std::fmt::Debug for Settings {
 }
 
 impl Settings {
+    /// Creates settings of values with their defaults and of the values as they were given.
+    ///
+    /// [`ConfigDef::settings`] is what makes them from a configuration; this is for who carries them
+    /// from one place to another.
+    pub fn new(all: BTreeMap<String, String>, raw: BTreeMap<String, String>) -> Self {
+        Self { all, raw }
+    }
+
+    /// Returns the values with their defaults.
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        &self.all
+    }
+
     /// Returns the values as they were given, without defaults.
     pub fn raw(&self) -> &BTreeMap<String, String> {
         &self.raw

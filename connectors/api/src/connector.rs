@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    ConfigDef, ConfigProblem, ExactlyOnce, OffsetEntry, RecordSink, RecordSource, Result, Settings, SinkTask,
-    SourceTask, StopToken, TaskMetrics,
+    ConfigDef, ConfigProblem, ExactlyOnce, OffsetEntry, RecordSink, RecordSource, Result, Settings,
+    SinkTask, SourceTask, StopToken, TaskMetrics,
 };
 
 /// Which way a connector moves data.

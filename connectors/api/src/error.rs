@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::data::DataError;
+
 /// Shorthand for results of connector code.
 pub type Result<T, E = ConnectorError> = std::result::Result<T, E>;
 
@@ -30,24 +32,25 @@ pub struct ConnectorError {
 impl ConnectorError {
     /// Creates an error after which the task waits and tries again.
     pub fn retry(name: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Disposition::Retry, name, message.into())
+        Self::new(Disposition::Retry, name, message)
     }
 
     /// Creates an error after which the task starts again from its stored position.
     pub fn rewind(name: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Disposition::Rewind, name, message.into())
+        Self::new(Disposition::Rewind, name, message)
     }
 
     /// Creates an error after which the task stays failed until a person acts.
     pub fn stop(name: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Disposition::Stop, name, message.into())
+        Self::new(Disposition::Stop, name, message)
     }
 
-    fn new(disposition: Disposition, name: &'static str, message: String) -> Self {
+    /// Creates an error with this disposition.
+    pub fn new(disposition: Disposition, name: &'static str, message: impl Into<String>) -> Self {
         Self {
             name,
             disposition,
-            message,
+            message: message.into(),
             remedy: None,
             source: None,
         }
@@ -77,6 +80,16 @@ impl ConnectorError {
         self.disposition
     }
 
+    /// Returns what is wrong and where, without the name.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns what a person should do, if the error says so.
+    pub fn advice(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
     /// Returns the whole story on one line each: name and message, the chain of causes, the remedy.
     pub fn trace(&self) -> String {
         use fmt::Write as _;
@@ -90,6 +103,13 @@ impl ConnectorError {
             let _ = write!(text, "\nWhat to do: {remedy}");
         }
         text
+    }
+}
+
+/// Data that does not fit stops a task: it would not fit the next time either.
+impl From<DataError> for ConnectorError {
+    fn from(error: DataError) -> Self {
+        Self::stop("WrongData", "a value or a schema is not as it must be").because(error)
     }
 }
 

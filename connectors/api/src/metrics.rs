@@ -34,6 +34,24 @@ macro_rules! task_metrics {
                 vec![$((stringify!($counter), self.$counter.load(Ordering::Relaxed)),)*]
             }
 
+            /// Adds to a counter by its name; returns whether there is one.
+            pub fn add(&self, counter: &str, more: u64) -> bool {
+                match counter {
+                    $(stringify!($counter) => self.$counter.fetch_add(more, Ordering::Relaxed),)*
+                    _ => return false,
+                };
+                true
+            }
+
+            /// Sets a gauge by its name; returns whether there is one.
+            pub fn set(&self, gauge: &str, value: i64) -> bool {
+                match gauge {
+                    $(stringify!($gauge) => self.$gauge.store(value, Ordering::Relaxed),)*
+                    _ => return false,
+                }
+                true
+            }
+
             /// Returns every gauge that has been set, with its name.
             pub fn gauges(&self) -> Vec<(&'static str, i64)> {
                 [$((stringify!($gauge), self.$gauge.load(Ordering::Relaxed)),)*]

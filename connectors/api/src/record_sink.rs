@@ -12,7 +12,29 @@ pub type NextOffsets = BTreeMap<TopicPartition, i64>;
 ///
 /// The runtime starts each partition at the offset its consumer group has committed, else at the
 /// beginning, and commits only what [`RecordSink::precommit`] returned: a record is delivered at
-/// least once, and again after a crash if its offset was not committed yet.
+/// least once, and again after a crash if its offset was not committed yet. A sink that stores
+/// [`Origin::offset`](crate::data::Origin) together with what it writes can leave such a record out, and then
+/// has its effect exactly once.
+///
+/// `put` may return before what it was given is safe; the next `put` is not called before. A sink that
+/// collects bounds that by bytes, and writes it out in `put` when the bound is reached.
+///
+/// ```
+/// use walbridge_connector_api::data::ConnectRecord;
+/// use walbridge_connector_api::{RecordSink, Result};
+///
+/// /// Prints values; what is printed is safe.
+/// struct Printer;
+///
+/// impl RecordSink for Printer {
+///     fn put(&mut self, records: &[ConnectRecord]) -> Result<()> {
+///         for record in records {
+///             println!("{}", record.value.text()?);
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait RecordSink: Send {
     /// Takes what single records that cannot be written are handed to; called once, before anything else.
     fn report_to(&mut self, _reporter: ErrantRecordReporter) {}

@@ -16,8 +16,11 @@ pub struct SourceRecord {
 
 /// Reads a source and hands out records. Runs on a thread of its own and may block.
 ///
-/// What one poll returns is written in one Kafka transaction with the offsets of all of it, unless the source
-/// says itself where transactions end, or its connector is set to at least once.
+/// What one poll returns is written in one Kafka transaction with the offsets of all of it: both are there
+/// or neither is. The source may say itself where transactions end ([`Self::define_transactions`]), and where its connector is set to at least once there are none. After a
+/// crash the next task begins at the offsets that were committed last, so what was polled after them is
+/// polled again. Nothing is polled while a former poll is not written: this is the only back-pressure there
+/// is, and enough for a source that does not read ahead on threads of its own.
 pub trait RecordSource: Send {
     /// Takes what says where transactions end; called once, before the first poll, and only if the
     /// connector's `transaction.boundary` is `connector`.

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 use walbridge_connector_api::{
-    ConfigDef, ConfigKey, Connector, ConnectorKind, ExactlyOnce, Form, Importance, Kind, OffsetEntry,
-    RecordSource, Result, Settings, TaskContext,
+    ConfigDef, ConfigKey, Connector, ConnectorKind, ExactlyOnce, Form, Importance, Kind,
+    OffsetEntry, RecordSource, Result, Settings, TaskContext,
 };
 
 use crate::source_task::FileSourceTask;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, ExactlyOnce, Result, Settings,
-    SourceTask, TaskContext,
+    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, ExactlyOnce, Result,
+    Settings, SourceTask, TaskContext,
 };
 use walbridge_kafka::{Admin, ClientConfig};
 

@@ -11,9 +11,12 @@
 //! * a record committed at the source is at the target exactly once, in the order of its partition;
 //! * the position of every partition is stored from the first moment on, also of empty ones, so that
 //!   nothing that appears and expires while the mirror is down can be missed without notice;
+//! * heartbeats, MirrorMaker's own topic on each cluster, get the source's alias in front at the target under
+//!   every naming, so that no two clusters' run into one another or go round;
 //! * a topic truncated behind the position, deleted, or created anew stops the task by name.
 
 mod connector;
+mod heartbeat;
 mod position;
 mod route;
 mod schema_ids;
@@ -23,3 +26,4 @@ mod settings;
 mod task;
 
 pub use connector::MirrorConnector;
+pub use heartbeat::HeartbeatConnector;

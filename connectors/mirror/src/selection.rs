@@ -3,6 +3,8 @@
 use regex::Regex;
 use walbridge_connector_api::ConfigProblem;
 
+use crate::heartbeat::TOPIC as HEARTBEATS;
+
 /// Says whether a topic is mirrored.
 #[derive(Debug)]
 pub(crate) struct Selection {
@@ -45,8 +47,8 @@ impl Selection {
 /// How a topic is called at the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Naming {
-    /// As at the source.
-    Identity,
+    /// As at the source; heartbeats alone, of which every cluster has its own, get the prefix.
+    Identity { source: String, target: String },
     /// With this in front, such as `east.`; topics that came from the target are left alone.
     Prefixed { source: String, target: String },
 }
@@ -54,14 +56,20 @@ pub(crate) enum Naming {
 impl Naming {
     pub(crate) fn at_target(&self, topic: &str) -> String {
         match self {
-            Self::Identity => topic.to_owned(),
+            Self::Identity { source, .. } if topic == HEARTBEATS => format!("{source}{topic}"),
+            Self::Identity { .. } => topic.to_owned(),
             Self::Prefixed { source, .. } => format!("{source}{topic}"),
         }
     }
 
     /// Returns whether a topic at the source is itself a copy from the target, which would go round.
     pub(crate) fn is_echo(&self, topic: &str) -> bool {
-        matches!(self, Self::Prefixed { target, .. } if topic.starts_with(target.as_str()))
+        match self {
+            Self::Identity { target, .. } => {
+                topic.strip_prefix(target.as_str()) == Some(HEARTBEATS)
+            }
+            Self::Prefixed { target, .. } => topic.starts_with(target.as_str()),
+        }
     }
 }
 
@@ -92,5 +100,20 @@ mod tests {
         };
         assert_eq!(naming.at_target("t"), "east.t");
         assert!(naming.is_echo("west.t") && !naming.is_echo("t"));
+    }
+
+    #[test]
+    fn heartbeats_of_two_clusters_do_not_run_into_one_another() {
+        let naming = Naming::Identity {
+            source: "east.".into(),
+            target: "west.".into(),
+        };
+        assert_eq!(naming.at_target("heartbeats"), "east.heartbeats");
+        assert_eq!(
+            naming.at_target("east.public.heartbeats"),
+            "east.public.heartbeats"
+        );
+        assert!(naming.is_echo("west.heartbeats") && !naming.is_echo("west.orders"));
+        assert!(!naming.is_echo("heartbeats") && !naming.is_echo("north.heartbeats"));
     }
 }

@@ -49,7 +49,8 @@ const OF_MIRROR_MAKER: [(&str, &str); 12] = [
     ("sync.group.offsets.enabled", NO_GROUPS),
     (
         "emit.heartbeats.enabled",
-        "leave it out, there are no heartbeats in this version",
+        "leave it out, heartbeats are a connector of their own: \
+         org.apache.kafka.connect.mirror.MirrorHeartbeatConnector",
     ),
 ];
 
@@ -162,7 +163,10 @@ impl Plan {
                 source: format!("{alias}{separator}"),
                 target: format!("{target_alias}{separator}"),
             },
-            _ => Naming::Identity,
+            _ => Naming::Identity {
+                source: format!("{alias}{separator}"),
+                target: format!("{target_alias}{separator}"),
+            },
         };
         let (Some(selection), Some(configs), true) = (selection, configs, problems.is_empty())
         else {
@@ -257,7 +261,7 @@ mod tests {
         .unwrap();
         assert_eq!(plan.source.servers(), "e:9092");
         assert_eq!(plan.source.get("fetch.wait.max.ms"), Some("20"));
-        assert_eq!(plan.naming, Naming::Identity);
+        assert_eq!(plan.naming.at_target("east.t"), "east.t");
         assert_eq!(plan.refresh, Duration::from_secs(2));
         assert!(plan.selection.takes("east.public.t") && !plan.selection.takes("other"));
         assert!(plan.target.is_none());

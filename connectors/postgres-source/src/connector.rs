@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigProblem, Connector, ConnectorKind, ExactlyOnce, Result, Settings, SourceTask, TaskContext,
+    ConfigDef, ConfigProblem, Connector, ConnectorKind, ExactlyOnce, Result, Settings, SourceTask,
+    TaskContext,
 };
 
 use crate::config;

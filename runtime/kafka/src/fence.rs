@@ -22,7 +22,11 @@ pub fn fence(config: &ClientConfig, ids: &[String]) -> Result<()> {
                 .map(|id| scope.spawn(move || fence_one(config, id)))
                 .collect();
             all.into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .map(|thread| {
+                    thread
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
                 .collect::<Result<()>>()
         })?;
     }

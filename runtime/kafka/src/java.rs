@@ -100,11 +100,15 @@ const PRODUCER: &[(&str, Carry)] = &[
     ("compression.zstd.level", As("compression.level")),
     (
         "transactional.id",
-        Never("the id is made of group, connector and task: that is what keeps former tasks from writing"),
+        Never(
+            "the id is made of group, connector and task: that is what keeps former tasks from writing",
+        ),
     ),
     (
         "partitioner.class",
-        Never("records go to the partition that their source names, or that Kafka's default partitioner finds"),
+        Never(
+            "records go to the partition that their source names, or that Kafka's default partitioner finds",
+        ),
     ),
     (
         "interceptor.classes",
@@ -372,9 +376,24 @@ mod tests {
     fn what_would_break_promises_is_refused_with_the_reason() {
         for (role, name, value, why) in [
             (Role::Producer, "transactional.id", "x", "former tasks"),
-            (Role::Producer, "enable.idempotence", "false", "must be true"),
-            (Role::Consumer, "isolation.level", "read_uncommitted", "what was aborted"),
-            (Role::Consumer, "enable.auto.commit", "true", "must be false"),
+            (
+                Role::Producer,
+                "enable.idempotence",
+                "false",
+                "must be true",
+            ),
+            (
+                Role::Consumer,
+                "isolation.level",
+                "read_uncommitted",
+                "what was aborted",
+            ),
+            (
+                Role::Consumer,
+                "enable.auto.commit",
+                "true",
+                "must be false",
+            ),
         ] {
             let problems = translate(role, &map(&[(name, value)])).unwrap_err();
             assert_eq!(problems[0].key, name);

@@ -92,7 +92,13 @@ impl TransactionalProducer {
         std::thread::sleep(since.map_or(Duration::ZERO, |since| MARKING.saturating_sub(since)));
         self.out.raw.handle().begin_transaction()?;
         self.out.raw.handle().shared().clear_failure();
-        let delivered = self.out.raw.handle().shared().delivered.load(Ordering::Relaxed);
+        let delivered = self
+            .out
+            .raw
+            .handle()
+            .shared()
+            .delivered
+            .load(Ordering::Relaxed);
         self.before = (self.out.sent, delivered);
         self.open = true;
         Ok(())
@@ -226,7 +232,9 @@ impl TransactionalProducer {
             if let Some(why) = trouble.filter(|e| *e.kind() == ErrorKind::Authentication) {
                 return Err(why.while_doing(doing));
             }
-            if self.out.stop.is_stopped() && grace.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+            if self.out.stop.is_stopped()
+                && grace.get_or_insert_with(Instant::now).elapsed() >= GRACE
+            {
                 return Err(KafkaError::new(
                     ErrorKind::Stopped,
                     format!("{doing}: {error}"),

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use folder::{ConnectorFile, Folder};
 use tokio::signal::unix::{SignalKind, signal};
 use walbridge::catalog::Catalog;
-use walbridge::config::WorkerConfig;
+use walbridge::config::{WorkerConfig, plugin_path};
 use walbridge::secrets::Resolver;
 use walbridge::{Stopper, Worker, WorkerError, connector, crash, logging};
 
@@ -38,7 +38,11 @@ pub(crate) fn worker(file: &Path, env: &BTreeMap<String, String>) -> ExitCode {
         return fail(CONFIGURATION, &error);
     }
     crash::arm(env.get("WALBRIDGE_CRASH").map(String::as_str));
-    let worker = match Worker::start(config, Catalog::built_in(), Resolver::new()) {
+    let catalog = match Catalog::built_in().with_libraries(&config.plugin_path) {
+        Ok(catalog) => catalog,
+        Err(problems) => return fail(CONFIGURATION, &problems.to_string()),
+    };
+    let worker = match Worker::start(config, catalog, Resolver::new()) {
         Ok(worker) => worker,
         Err(error) => return fail(class(&error), &error.to_string()),
     };
@@ -103,10 +107,11 @@ pub(crate) fn check(paths: &[PathBuf], env: &BTreeMap<String, String>) -> ExitCo
         .workers
         .iter()
         .map(|file| (file, check_worker(file, env)));
+    let catalog = catalog_of(&folder, env);
     let connectors = folder
         .connectors
         .iter()
-        .map(|file| (&file.path, check_connector(file)));
+        .map(|file| (&file.path, check_connector(file, &catalog)));
     for (file, found) in workers.chain(connectors) {
         if found.is_empty() {
             say(&format!("{}: good", file.display()));
@@ -122,15 +127,48 @@ pub(crate) fn check(paths: &[PathBuf], env: &BTreeMap<String, String>) -> ExitCo
 }
 
 fn check_worker(file: &Path, env: &BTreeMap<String, String>) -> Vec<String> {
-    match WorkerConfig::load(file, env) {
+    let mut found: Vec<String> = match WorkerConfig::load(file, env) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.0.iter().map(ToString::to_string).collect(),
+    };
+    if let Err(problems) = Catalog::built_in().with_libraries(&plugin_path(file, env)) {
+        let shown = file.display();
+        found.extend(
+            problems
+                .0
+                .iter()
+                .map(|problem| format!("{shown}: {problem}")),
+        );
     }
+    found
 }
 
-fn check_connector(file: &ConnectorFile) -> Vec<String> {
+/// Returns the connectors that the workers of a folder have, all taken together.
+fn catalog_of(folder: &Folder, env: &BTreeMap<String, String>) -> Catalog {
+    let mut paths = Vec::new();
+    for path in folder
+        .workers
+        .iter()
+        .flat_map(|file| plugin_path(file, env))
+    {
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    let mut catalog = Catalog::built_in();
+    for path in paths {
+        // What is wrong with one has been told of with its worker's file.
+        catalog = match catalog.clone().with_libraries(&[path]) {
+            Ok(more) => more,
+            Err(_) => catalog,
+        };
+    }
+    catalog
+}
+
+fn check_connector(file: &ConnectorFile, catalog: &Catalog) -> Vec<String> {
     let shown = file.path.display();
-    match connector::check(&Catalog::built_in(), &Resolver::new(), &file.config) {
+    match connector::check(catalog, &Resolver::new(), &file.config) {
         Ok(checked) => checked
             .problems
             .iter()

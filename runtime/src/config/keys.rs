@@ -21,6 +21,7 @@ pub fn worker_keys() -> ConfigDef {
     keys.extend(storage_keys());
     keys.extend(rest_keys());
     keys.extend(converter_keys());
+    keys.extend(plugin_keys());
     keys.extend(task_keys());
     keys.extend(log_keys());
     ConfigDef::new(keys)
@@ -195,6 +196,19 @@ fn converter_keys() -> Vec<ConfigKey> {
             "The same for header values.",
             "org.apache.kafka.connect.storage.SimpleHeaderConverter",
         ),
+    ]
+}
+
+fn plugin_keys() -> Vec<ConfigKey> {
+    vec![
+        ConfigKey::new(
+            "plugin.path",
+            List,
+            "Libraries with further connectors, and folders of them; a folder's folders are looked at too. \
+             They run inside the worker, so whoever may write there may do what the worker may.",
+        )
+        .default("")
+        .group("Plugins"),
     ]
 }
 

@@ -16,4 +16,6 @@ pub use keys::worker_keys;
 pub use listener::Listener;
 pub use problem::{Origin, Problem, Problems};
 pub use rules::{ConnectorRules, OverridePolicy, SourceSupport};
-pub use worker::{ClientSettings, StorageTopic, TaskLimits, TopicTracking, WorkerConfig};
+pub use worker::{
+    ClientSettings, StorageTopic, TaskLimits, TopicTracking, WorkerConfig, plugin_path,
+};

@@ -1,7 +1,7 @@
 //! The checked configuration of a worker.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -108,6 +108,8 @@ pub struct WorkerConfig {
     pub rules: ConnectorRules,
     /// The converters of connectors that name none.
     pub converters: ConverterChoices,
+    /// Libraries with further connectors, and folders of them.
+    pub plugin_path: Vec<PathBuf>,
     /// Whether the topics that connectors use are noted.
     pub topic_tracking: TopicTracking,
     /// Whether log lines are JSON.
@@ -150,6 +152,22 @@ impl WorkerConfig {
         }
         all
     }
+}
+
+/// Returns what `plugin.path` says in a worker file, whatever else is wrong with it.
+pub fn plugin_path(path: &Path, env: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let vars = env.clone();
+    let resolver = Resolver::with_env(move |name| vars.get(name).cloned());
+    let raw = raw::read(path, env).unwrap_or_default();
+    let Some((value, _)) = raw.get("plugin.path") else {
+        return Vec::new();
+    };
+    let value = resolver.resolve(value).unwrap_or_default();
+    let parts = value
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    parts.map(PathBuf::from).collect()
 }
 
 fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Problems> {
@@ -211,7 +229,10 @@ fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Pr
     if OverridePolicy::find(policy, &[]).is_none() {
         let known = "there are All, None, Principal and Allowlist";
         let key = "connector.client.config.override.policy";
-        problem(key, format!("Invalid value {policy} for configuration {key}: {known}"));
+        problem(
+            key,
+            format!("Invalid value {policy} for configuration {key}: {known}"),
+        );
     }
     for found in ConverterChoices::problems(&values) {
         problem(&found.key, found.message);
@@ -336,6 +357,11 @@ fn valid(settings: &Settings, listeners: Vec<Listener>, access: RestAccess) -> W
         },
         rules: ConnectorRules::new(settings),
         converters: ConverterChoices::default().with(settings.raw()),
+        plugin_path: settings
+            .list("plugin.path")
+            .iter()
+            .map(PathBuf::from)
+            .collect(),
         topic_tracking: TopicTracking {
             enabled: settings.flag("topic.tracking.enable"),
             resettable: settings.flag("topic.tracking.allow.reset"),

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use walbridge_connector_api::{
-    ConnectorKind, Disposition, Partition, Result, Settings, StopToken,
-};
+use walbridge_connector_api::{ConnectorKind, Disposition, Partition, Result, Settings, StopToken};
 use walbridge_kafka::{TransactionalProducer, fence};
 
 use super::{Loop, Refusal};

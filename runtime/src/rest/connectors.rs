@@ -174,7 +174,13 @@ async fn put(
         (config, changed)
     };
     let shared = &api.shared;
-    connector::check_for(&shared.catalog, &shared.resolver, &config, &shared.config.rules)?.accept()?;
+    connector::check_for(
+        &shared.catalog,
+        &shared.resolver,
+        &config,
+        &shared.config.rules,
+    )?
+    .accept()?;
     let put = name.clone();
     let created = api
         .herder

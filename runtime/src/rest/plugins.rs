@@ -25,6 +25,7 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> A
                 "class": plugin.class,
                 "type": plugin.kind.as_str(),
                 "version": plugin.version,
+                "location": plugin.location,
             })
         })
         .collect();

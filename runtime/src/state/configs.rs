@@ -438,12 +438,7 @@ mod tests {
     #[test]
     fn unknown_records_are_ignored() {
         let mut configs = Configs::default();
-        for key in [
-            "session-key",
-            "logger-cluster-x",
-            "assignment",
-            "",
-        ] {
+        for key in ["session-key", "logger-cluster-x", "assignment", ""] {
             assert_eq!(configs.apply(key, Some(br#"{"key":"x"}"#)), None);
         }
         assert_eq!(configs.apply("connector-c", Some(b"not json")), None);

@@ -87,7 +87,13 @@ impl Offsets {
     /// connector had no store of its own or another, or this one by a Java worker that ended in between. So
     /// what was written last counts, and of two of the same time the connector's own.
     pub fn over(&self, worker: &Self, connector: &str) -> Vec<OffsetEntry> {
-        let all = |offsets: &Self| offsets.connectors.get(connector).cloned().unwrap_or_default();
+        let all = |offsets: &Self| {
+            offsets
+                .connectors
+                .get(connector)
+                .cloned()
+                .unwrap_or_default()
+        };
         let (mut merged, theirs) = (all(self), all(worker));
         for other in theirs {
             let own = merged
@@ -184,8 +190,12 @@ mod tests {
         let found: BTreeMap<i64, i64> = found
             .iter()
             .map(|e| {
-                let number = |map: &serde_json::Map<_, Value>, name: &str| map[name].as_i64().unwrap();
-                (number(&e.partition, "p"), number(e.offset.as_ref().unwrap(), "n"))
+                let number =
+                    |map: &serde_json::Map<_, Value>, name: &str| map[name].as_i64().unwrap();
+                (
+                    number(&e.partition, "p"),
+                    number(e.offset.as_ref().unwrap(), "n"),
+                )
             })
             .collect();
         let expected = [(1, 7), (2, 5), (3, 6), (4, 9), (5, 9), (6, 8)];

@@ -55,7 +55,11 @@ pub(super) struct ExactlyOnce<'a, 'b> {
 }
 
 impl<'a, 'b> ExactlyOnce<'a, 'b> {
-    pub(super) fn new(task: &'a mut SourceLoop<'b>, identity: Identity, boundary: Boundary) -> Self {
+    pub(super) fn new(
+        task: &'a mut SourceLoop<'b>,
+        identity: Identity,
+        boundary: Boundary,
+    ) -> Self {
         Self {
             task,
             identity,
@@ -159,7 +163,8 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
 
     fn commit(&mut self, offsets: &[OffsetEntry]) -> Result<()> {
         let producer = &mut self.identity.producer;
-        self.task.store
+        self.task
+            .store
             .each(self.task.shared, offsets, |(topic, key, value)| {
                 producer.send_one(topic, Partition::ByKey, Some(&key), value.as_deref())
             })?;

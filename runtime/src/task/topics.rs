@@ -87,7 +87,10 @@ impl TopicCreator {
         let mut found = None;
         for group in &self.groups {
             let is_for = group.is_for(&topic.name).map_err(|why| {
-                let words = format!("topic.creation.{}.*: topic {}: {why}", group.name, topic.name);
+                let words = format!(
+                    "topic.creation.{}.*: topic {}: {why}",
+                    group.name, topic.name
+                );
                 ConnectorError::stop("InvalidConfiguration", words)
             })?;
             if is_for {

@@ -27,7 +27,10 @@ pub(crate) struct ChildWorker {
 
 impl ChildWorker {
     pub(crate) fn new(group: &str, keys: &[(&str, &str)]) -> Self {
-        let url = format!("http://127.0.0.1:{}", Lab::shared().unwrap().free_port().unwrap());
+        let url = format!(
+            "http://127.0.0.1:{}",
+            Lab::shared().unwrap().free_port().unwrap()
+        );
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let mut keys: Vec<_> = keys.iter().map(own).collect();
         keys.push(("listeners".into(), url.clone()));
@@ -42,7 +45,12 @@ impl ChildWorker {
     /// Starts it; it ends itself at the n-th pass of a point `name:n` if there is one.
     pub(crate) fn start(&mut self, crash: Option<&str>) {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child::run_as_a_worker", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "child::run_as_a_worker",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(GROUP, &self.group)
             .env(KEYS, serde_json::to_string(&self.keys).unwrap())
             .env(CRASH, crash.unwrap_or_default())
@@ -87,7 +95,10 @@ impl ChildWorker {
 
     /// Returns what a path answers; `None` while nobody does.
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
-        let http = crate::site::http().timeout(Duration::from_secs(5)).build().unwrap();
+        let http = crate::site::http()
+            .timeout(Duration::from_secs(5))
+            .build()
+            .unwrap();
         let answer = http.get(format!("{}{path}", self.url)).send().ok()?;
         answer.json().ok()
     }
@@ -113,8 +124,7 @@ fn run_as_a_worker() {
         std::process::exit(1);
     });
     walbridge::crash::arm(std::env::var(CRASH).ok().as_deref());
-    let keys: Vec<(String, String)> =
-        serde_json::from_str(&std::env::var(KEYS).unwrap()).unwrap();
+    let keys: Vec<(String, String)> = serde_json::from_str(&std::env::var(KEYS).unwrap()).unwrap();
     let keys: Vec<_> = keys.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let worker = Worker::start(config_with(&group, &keys), catalog(), Resolver::new());
     worker.unwrap().join().unwrap();

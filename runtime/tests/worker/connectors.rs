@@ -20,6 +20,7 @@ pub(crate) fn catalog() -> Catalog {
         Arc::new(crate::numbers::Numbers),
         Arc::new(crate::records::Choosy),
         Arc::new(walbridge_file::FileStreamSource),
+        Arc::new(walbridge_mirror::HeartbeatConnector),
     ])
 }
 

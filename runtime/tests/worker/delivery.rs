@@ -37,7 +37,11 @@ fn uncommitted(topic: &str) -> Vec<i64> {
         batch.clear();
         let wait = Duration::from_millis(200);
         consumer.poll(&mut batch, 1 << 20, wait).unwrap();
-        idle = if batch.records().is_empty() { idle + 1 } else { 0 };
+        idle = if batch.records().is_empty() {
+            idle + 1
+        } else {
+            0
+        };
         for record in batch.records() {
             let text = String::from_utf8_lossy(batch.bytes(record.value).unwrap());
             found.push(text.parse().unwrap());
@@ -102,7 +106,9 @@ fn exactly_once_doubles_nothing_with_any_boundary_when_killed() {
         kill_and_finish(&mut worker, "c", &config, &POINTS);
         let found = numbers(&topic, limit - 1);
         assert_eq!(found, (0..limit).collect::<Vec<_>>(), "{boundary}");
-        wait("the offset", || (stored(&worker, "c") == Some(limit)).then_some(()));
+        wait("the offset", || {
+            (stored(&worker, "c") == Some(limit)).then_some(())
+        });
     }
 }
 
@@ -123,7 +129,9 @@ fn what_a_source_aborts_is_never_seen_and_not_read_again_when_killed() {
     ];
     kill_and_finish(&mut worker, "c", &config, &points);
     // The last decade is aborted: what moves then is only the offset.
-    wait("the last offset", || (stored(&worker, "c") == Some(LIMIT)).then_some(()));
+    wait("the last offset", || {
+        (stored(&worker, "c") == Some(LIMIT)).then_some(())
+    });
     let seen: Vec<i64> = (0..LIMIT).filter(|n| !is_aborted(*n)).collect();
     assert_eq!(numbers(&topic, *seen.last().unwrap()), seen);
     // They were written, though: what nobody sees is there.
@@ -133,7 +141,10 @@ fn what_a_source_aborts_is_never_seen_and_not_read_again_when_killed() {
     // Nothing is read again after a restart.
     worker.kill();
     worker.start(None);
-    let more = source(&topic, &json!({ "transaction.boundary": "connector", "limit": LIMIT + 10 }));
+    let more = source(
+        &topic,
+        &json!({ "transaction.boundary": "connector", "limit": LIMIT + 10 }),
+    );
     worker.put("c", &more);
     let all: Vec<i64> = seen.iter().copied().chain(LIMIT..LIMIT + 10).collect();
     assert_eq!(numbers(&topic, LIMIT + 9), all);
@@ -166,8 +177,13 @@ fn at_least_once_loses_nothing_when_killed_and_doubles_nothing_when_stopped() {
         next = next.max(number + 1);
     }
     assert_eq!(next, LIMIT);
-    assert!(again > 0, "no kill made anything come again: this shows nothing");
-    wait("the offset", || (stored(&worker, "c") == Some(LIMIT)).then_some(()));
+    assert!(
+        again > 0,
+        "no kill made anything come again: this shows nothing"
+    );
+    wait("the offset", || {
+        (stored(&worker, "c") == Some(LIMIT)).then_some(())
+    });
     worker.kill();
 
     // Stopped in good order, everything that was written counts as written.
@@ -185,7 +201,10 @@ fn at_least_once_loses_nothing_when_killed_and_doubles_nothing_when_stopped() {
     let offsets = worker.get("/connectors/d/offsets").json();
     let next = offsets["offsets"][0]["offset"]["next"].as_i64().unwrap();
     let found = numbers(&topic, next + 50);
-    assert!(found.windows(2).all(|pair| pair[1] == pair[0] + 1), "{found:?}");
+    assert!(
+        found.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -240,7 +259,10 @@ fn errors(worker: &Running, class: &str, key: &str, own: &Value) -> Vec<String> 
     let configs = answer["configs"].as_array().unwrap();
     let mut found = configs.iter().filter(|c| c["value"]["name"] == key);
     let errors = found.next().unwrap()["value"]["errors"].as_array().unwrap();
-    errors.iter().map(|e| e.as_str().unwrap().to_owned()).collect()
+    errors
+        .iter()
+        .map(|e| e.as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -251,17 +273,28 @@ fn what_is_asked_of_delivery_is_checked_in_connects_words() {
     let required = json!({ SUPPORT: "required" });
     assert_eq!(errors(&worker, "Numbers", SUPPORT, &required), [""; 0]);
     let not = json!({ SUPPORT: "required", "support": "unsupported" });
-    let words = "The connector does not support exactly-once semantics with the provided configuration.";
+    let words =
+        "The connector does not support exactly-once semantics with the provided configuration.";
     assert_eq!(errors(&worker, "Numbers", SUPPORT, &not), [words]);
     let unknown = json!({ SUPPORT: "REQUIRED", "support": "unknown" });
     let found = errors(&worker, "Numbers", SUPPORT, &unknown);
-    assert!(found[0].starts_with("The connector does not implement the API required for preflight"));
+    assert!(
+        found[0].starts_with("The connector does not implement the API required for preflight")
+    );
     let no = json!({ BOUNDARY: "connector", "defines": "false" });
     let found = errors(&worker, "Numbers", BOUNDARY, &no);
     assert!(found[0].starts_with("The connector does not support connector-defined transaction"));
     let long = json!({ BOUNDARY: "interval", "transaction.boundary.interval.ms": "900000" });
-    let found = errors(&worker, "Numbers", "transaction.boundary.interval.ms", &long);
-    assert!(found[0].contains("transaction.timeout.ms (900000)"), "{found:?}");
+    let found = errors(
+        &worker,
+        "Numbers",
+        "transaction.boundary.interval.ms",
+        &long,
+    );
+    assert!(
+        found[0].contains("transaction.timeout.ms (900000)"),
+        "{found:?}"
+    );
 
     // Bytes keep their transactions, or the configuration is refused.
     for (key, value) in [

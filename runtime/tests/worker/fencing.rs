@@ -72,7 +72,11 @@ fn zombie(group: &str, connector: &str, task: u32, topic: &str) -> Transactional
 fn tasks_that_are_no_more_are_fenced_before_the_new_ones_start() {
     let (group, topic) = (name("fence"), name("fence"));
     let worker = start(&group);
-    put(&worker, "c", &numbers(&topic, 3, &json!({ "tasks.max": 3 })));
+    put(
+        &worker,
+        "c",
+        &numbers(&topic, 3, &json!({ "tasks.max": 3 })),
+    );
     running(&worker, "c", 3);
     counts(&group, "c", 3);
     set(&worker, "c", "stop");
@@ -82,7 +86,11 @@ fn tasks_that_are_no_more_are_fenced_before_the_new_ones_start() {
     });
     let mut zombies: Vec<_> = (0..3).map(|n| zombie(&group, "c", n, &topic)).collect();
     // One task from now on, which takes over the id of the first by itself.
-    put(&worker, "c", &numbers(&topic, 3, &json!({ "tasks.max": 1, "limit": 40 })));
+    put(
+        &worker,
+        "c",
+        &numbers(&topic, 3, &json!({ "tasks.max": 1, "limit": 40 })),
+    );
     set(&worker, "c", "resume");
     running(&worker, "c", 1);
     for (n, zombie) in zombies.iter_mut().enumerate() {
@@ -135,7 +143,11 @@ fn tasks_that_stay_as_they_are_go_on_while_others_are_fenced() {
 fn offsets_are_changed_only_when_nobody_can_still_write_older_ones() {
     let (group, topic) = (name("alter"), name("alter"));
     let worker = start(&group);
-    put(&worker, "c", &numbers(&topic, 2, &json!({ "tasks.max": 2 })));
+    put(
+        &worker,
+        "c",
+        &numbers(&topic, 2, &json!({ "tasks.max": 2 })),
+    );
     running(&worker, "c", 2);
     counts(&group, "c", 2);
     set(&worker, "c", "stop");
@@ -163,7 +175,11 @@ fn offsets_are_changed_only_when_nobody_can_still_write_older_ones() {
 fn a_connector_made_anew_fences_the_tasks_of_the_one_before() {
     let (group, topic) = (name("anew"), name("anew"));
     let worker = start(&group);
-    put(&worker, "c", &numbers(&topic, 2, &json!({ "tasks.max": 2 })));
+    put(
+        &worker,
+        "c",
+        &numbers(&topic, 2, &json!({ "tasks.max": 2 })),
+    );
     running(&worker, "c", 2);
     counts(&group, "c", 2);
     assert_eq!(worker.send("DELETE", "/connectors/c", None).status, 204);
@@ -182,7 +198,11 @@ fn a_connector_made_anew_fences_the_tasks_of_the_one_before() {
     left.send_one(&topic, Partition::Fixed(0), None, text)
         .unwrap();
     left.flush().unwrap();
-    put(&worker, "c", &numbers(&topic, 2, &json!({ "tasks.max": 1 })));
+    put(
+        &worker,
+        "c",
+        &numbers(&topic, 2, &json!({ "tasks.max": 1 })),
+    );
     running(&worker, "c", 1);
     assert_eq!(*left.commit().unwrap_err().kind(), ErrorKind::Fenced);
 }

@@ -4,8 +4,8 @@
 
 mod access;
 mod certificates;
-mod cli;
 mod child;
+mod cli;
 mod connectors;
 mod contract;
 mod delivery;
@@ -13,10 +13,12 @@ mod errors;
 mod failures;
 mod fencing;
 mod files;
+mod heartbeats;
 mod loops;
 mod numbers;
 mod offsets_topic;
 mod overrides;
+mod plugins;
 mod protocol;
 mod records;
 mod rest;

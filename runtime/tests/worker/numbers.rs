@@ -42,7 +42,8 @@ impl Connector for Numbers {
     fn config(&self) -> &ConfigDef {
         static DEF: OnceLock<ConfigDef> = OnceLock::new();
         DEF.get_or_init(|| {
-            let key = |name, kind, default| ConfigKey::new(name, kind, "For tests.").default(default);
+            let key =
+                |name, kind, default| ConfigKey::new(name, kind, "For tests.").default(default);
             ConfigDef::new(vec![
                 ConfigKey::new("topic", Kind::String, "Where to.").required(),
                 key("parts", Kind::Int, "1"),

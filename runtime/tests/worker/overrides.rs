@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::site::{Running, name, start, start_with, wait};
 
 fn numbers(own: &Value) -> Value {
-    let mut config = json!({ "connector.class": "Numbers", "topic": name("overrides"), "limit": 5 });
+    let mut config =
+        json!({ "connector.class": "Numbers", "topic": name("overrides"), "limit": 5 });
     let all = config.as_object_mut().unwrap();
     all.extend(own.as_object().unwrap().clone());
     config
@@ -34,7 +35,8 @@ fn a_policy_says_what_may_be_set() {
     assert!(refused(&none, &sasl).contains(&words("None", "sasl.mechanism")));
     assert_eq!(none.create("plain", &numbers(&json!({}))).status, 201);
     drop(none);
-    let class = "org.apache.kafka.connect.connector.policy.PrincipalConnectorClientConfigOverridePolicy";
+    let class =
+        "org.apache.kafka.connect.connector.policy.PrincipalConnectorClientConfigOverridePolicy";
     let principal = start_with(&name("principal"), &[(POLICY, class)]);
     assert!(refused(&principal, &id).contains(&words("Principal", "client.id")));
     assert_eq!(principal.create("sasl", &numbers(&sasl)).status, 201);
@@ -50,16 +52,52 @@ fn a_policy_says_what_may_be_set() {
 fn what_is_unknown_or_would_break_a_promise_is_refused_by_name() {
     let worker = start(&name("overrides"));
     for (key, value, words) in [
-        ("producer.override.no.such", "1", "Unknown client configuration \"no.such\""),
-        ("admin.override.linger.ms", "1", "Unknown client configuration \"linger.ms\""),
-        ("producer.override.group.id", "g", "Unknown client configuration \"group.id\""),
-        ("producer.override.transactional.id", "x", "transactional.id cannot be set: "),
-        ("producer.override.enable.idempotence", "false", "must be true"),
+        (
+            "producer.override.no.such",
+            "1",
+            "Unknown client configuration \"no.such\"",
+        ),
+        (
+            "admin.override.linger.ms",
+            "1",
+            "Unknown client configuration \"linger.ms\"",
+        ),
+        (
+            "producer.override.group.id",
+            "g",
+            "Unknown client configuration \"group.id\"",
+        ),
+        (
+            "producer.override.transactional.id",
+            "x",
+            "transactional.id cannot be set: ",
+        ),
+        (
+            "producer.override.enable.idempotence",
+            "false",
+            "must be true",
+        ),
         ("producer.override.acks", "1", "must be all"),
-        ("producer.override.bootstrap.servers", "a:1", "kept in the worker's Kafka"),
-        ("admin.override.bootstrap.servers", "a:1", "kept in the worker's Kafka"),
-        ("consumer.override.isolation.level", "read_uncommitted", "must be read_committed"),
-        ("consumer.override.enable.auto.commit", "true", "must be false"),
+        (
+            "producer.override.bootstrap.servers",
+            "a:1",
+            "kept in the worker's Kafka",
+        ),
+        (
+            "admin.override.bootstrap.servers",
+            "a:1",
+            "kept in the worker's Kafka",
+        ),
+        (
+            "consumer.override.isolation.level",
+            "read_uncommitted",
+            "must be read_committed",
+        ),
+        (
+            "consumer.override.enable.auto.commit",
+            "true",
+            "must be false",
+        ),
     ] {
         let message = refused(&worker, &json!({ key: value }));
         assert!(message.contains(words), "{key}: {message}");
@@ -83,11 +121,22 @@ fn what_is_set_for_administration_reaches_the_client_that_creates_topics() {
     assert_eq!(worker.create("admin", &config).status, 201);
     let trace = wait("it to have no connection", || {
         let task = worker.status("admin")["tasks"][0].clone();
-        assert_eq!(task["details"]["batches"].as_u64().unwrap_or_default(), 0, "{task}");
+        assert_eq!(
+            task["details"]["batches"].as_u64().unwrap_or_default(),
+            0,
+            "{task}"
+        );
         Some(task["trace"].as_str()?.to_owned())
     });
-    assert!(trace.contains("creating topic") || trace.contains("SSL"), "{trace}");
-    let mended = worker.send("PUT", "/connectors/admin/config", Some(&numbers(&json!({})).to_string()));
+    assert!(
+        trace.contains("creating topic") || trace.contains("SSL"),
+        "{trace}"
+    );
+    let mended = worker.send(
+        "PUT",
+        "/connectors/admin/config",
+        Some(&numbers(&json!({})).to_string()),
+    );
     assert_eq!(mended.status, 200);
     wait("the rows", || {
         (worker.status("admin")["tasks"][0]["details"]["batches"].as_u64()? > 0).then_some(())

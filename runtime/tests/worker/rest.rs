@@ -231,7 +231,10 @@ fn plugins_describe_and_validate() {
     let plugins = worker.get("/connector-plugins/").json();
     assert_eq!(
         plugins[0],
-        json!({ "class": "org.example.CounterConnector", "type": "source", "version": "1.0" })
+        json!({
+            "class": "org.example.CounterConnector", "type": "source", "version": "1.0",
+            "location": "built-in",
+        })
     );
     let keys = worker.get("/connector-plugins/Counter/config").json();
     let topic = keys

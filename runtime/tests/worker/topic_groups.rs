@@ -52,13 +52,19 @@ fn a_topic_is_created_as_the_first_group_that_is_for_it_says() {
     assert!(!config.contains_key("retention.ms"), "{config:?}");
     // In the order of the groups.
     let (partitions, config) = created(&worker, &name("wide-kept"), &groups());
-    assert_eq!((partitions, config["cleanup.policy"].as_str()), (2, "compact"));
+    assert_eq!(
+        (partitions, config["cleanup.policy"].as_str()),
+        (2, "compact")
+    );
     let (partitions, config) = created(&worker, &name("wide"), &groups());
     assert_eq!((partitions, config.get("cleanup.policy")), (5, None));
     // Excluded, and of none: the default.
     for topic in ["keyed-not", "other"] {
         let (partitions, config) = created(&worker, &name(topic), &groups());
-        assert_eq!((partitions, config["retention.ms"].as_str()), (2, "7200000"));
+        assert_eq!(
+            (partitions, config["retention.ms"].as_str()),
+            (2, "7200000")
+        );
         assert!(!config.contains_key("cleanup.policy"), "{config:?}");
     }
 }
@@ -100,7 +106,10 @@ fn mistakes_are_told_at_once_each_with_its_key() {
     });
     assert_eq!(worker.create("broker", &config).status, 201);
     let task = worker.task("broker", "FAILED");
-    assert!(task["trace"].as_str().unwrap().contains("no.such.key"), "{task}");
+    assert!(
+        task["trace"].as_str().unwrap().contains("no.such.key"),
+        "{task}"
+    );
     // Sinks create none.
     let sink = json!({ "connector.class": "MemorySink", "topics": "t", "topic.creation.default.partitions": "1" });
     assert_eq!(worker.create("sink", &sink).status, 400);

@@ -43,6 +43,24 @@ const RULES: &[Rule] = &[
             "apache-avro",
         ],
     },
+    // Runs connectors without Kafka.
+    Rule {
+        name: "walbridge-connector-testkit",
+        may: &["walbridge-connector-api"],
+        never: KAFKA_CLIENT,
+    },
+    // What a library and a worker have in common: it is compiled into both.
+    Rule {
+        name: "walbridge-plugin",
+        may: &["walbridge-connector-api"],
+        never: &["rdkafka", "rdkafka-sys", "tokio", "libloading", "axum"],
+    },
+    // As anybody's: it has nothing but what is for everybody.
+    Rule {
+        name: "walbridge-example",
+        may: &["walbridge-connector-api", "walbridge-plugin"],
+        never: KAFKA_CLIENT,
+    },
     Rule {
         name: "walbridge-postgres",
         may: &["walbridge-connector-api", "walbridge-schemas"],
@@ -107,6 +125,7 @@ const RULES: &[Rule] = &[
             "walbridge-kafka",
             "walbridge-mirror",
             "walbridge-pipeline",
+            "walbridge-plugin",
             "walbridge-postgres-sink",
             "walbridge-postgres-source",
         ],

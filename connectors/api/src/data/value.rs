@@ -1,6 +1,6 @@
 //! Values, with their schemas or without.
 
-use super::{Schema, Struct, Type};
+use super::{DataError, Schema, Struct, Type, text_of};
 
 /// A value. Logical types are in their base form (see [`super::logical`]).
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -159,5 +159,13 @@ impl SchemaAndValue {
     /// Returns whether the value is null.
     pub fn is_null(&self) -> bool {
         self.value.is_null()
+    }
+
+    /// Returns the value as Java prints it; see [`text_of`].
+    ///
+    /// # Errors
+    /// If it has no text.
+    pub fn text(&self) -> Result<String, DataError> {
+        text_of(self.schema.as_ref(), &self.value)
     }
 }

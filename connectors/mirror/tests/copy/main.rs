@@ -8,6 +8,7 @@
 
 mod bridge;
 mod exact;
+mod heartbeats;
 mod holes;
 mod ids;
 mod topics;
