@@ -15,7 +15,7 @@
 //! * [`secrets`]: placeholders and masks. [`state`]: the three topics' formats.
 //! * [`access`]: who may use the API. `herder`: the one loop that decides. `task`: supervision and the two loops. `rest`: the API.
 //! * [`library`]: connectors out of shared libraries. [`catalog`]: the only file that names connectors. [`plugins`]: all that a configuration can name.
-//!   `metrics`: what Prometheus reads. `replay`: dead letters back to where they were read.
+//!   [`metrics`]: what Prometheus reads. `replay`: dead letters back to where they were read.
 //!
 //! What is guaranteed: state lives in Kafka alone, so a worker with an empty disk goes on where
 //! another was; a task's panic or error touches no other task; a secret leaves the process only
@@ -27,11 +27,12 @@ mod clients;
 pub mod config;
 pub mod connector;
 pub mod crash;
-mod group;
+#[doc(hidden)]
+pub mod group;
 mod herder;
 pub mod library;
 pub mod logging;
-mod metrics;
+pub mod metrics;
 mod offset_store;
 pub mod plugins;
 mod replay;

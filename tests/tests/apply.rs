@@ -382,7 +382,12 @@ fn lag_is_measured() -> Result<()> {
         PATIENCE,
         || {
             let text = chain.worker(End::East)?.metrics()?;
-            for name in ["lag_bytes", "lag_transactions", "lag_ms"] {
+            for name in [
+                "lag_bytes",
+                "lag_transactions",
+                "lag_seconds",
+                "lag_records",
+            ] {
                 ensure!(text.contains(name), "there is no {name} in the metrics");
             }
             Ok(Some(()))

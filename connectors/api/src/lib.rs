@@ -145,7 +145,7 @@ pub use connector::{Connector, ConnectorKind, Form, TaskContext};
 pub use errant::{ErrantRecord, ErrantRecordReporter};
 pub use error::{ConnectorError, Disposition, Result};
 pub use headers::{Header, Headers, push_header};
-pub use metrics::TaskMetrics;
+pub use metrics::{Copied, PartitionMetrics, Seen, Spread, TaskMetrics, Total};
 pub use offset::{OffsetEntry, SourceOffset, SourcePartition};
 pub use record_sink::{NextOffsets, RecordSink};
 pub use record_source::{RecordSource, SourceRecord};

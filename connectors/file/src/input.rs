@@ -34,6 +34,16 @@ impl Input {
         }
     }
 
+    /// Returns how many bytes the open file has.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Self::File {
+                file: Some(file), ..
+            } => file.metadata().ok().map(|file| file.len()),
+            _ => None,
+        }
+    }
+
     /// Appends what there is to `out` and returns whether there was anything; does not wait for a file.
     pub(crate) fn read(&mut self, out: &mut Vec<u8>, wait: Duration) -> Result<bool> {
         out.clear();

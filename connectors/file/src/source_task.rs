@@ -1,13 +1,14 @@
 //! Reads lines and hands out records.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 use walbridge_connector_api::data::{ConnectRecord, Schema, SchemaAndValue, Type};
 use walbridge_connector_api::{
     ConnectorError, OffsetEntry, RecordSource, Result, Settings, SourceRecord, StopToken,
-    TaskContext,
+    TaskContext, TaskMetrics,
 };
 
 use crate::input::Input;
@@ -27,6 +28,9 @@ pub(crate) struct FileSourceTask {
     position: u64,
     most: usize,
     stop: StopToken,
+    metrics: Arc<TaskMetrics>,
+    /// When the end of the file was last seen, in milliseconds since 1970.
+    caught_up: i64,
 }
 
 impl FileSourceTask {
@@ -51,7 +55,26 @@ impl FileSourceTask {
             position,
             most: settings.size("batch.size").max(1),
             stop: context.stop.clone(),
+            metrics: Arc::clone(&context.metrics),
+            caught_up: now_ms().unwrap_or(-1),
         })
+    }
+
+    /// Tells how far the file's end is away. A line that has no end yet is not missing.
+    fn tell_lag(&mut self, at_end: bool, now: Option<i64>) {
+        let now = now.unwrap_or(self.caught_up);
+        let length = self.input.length().unwrap_or(self.position);
+        let left = length.saturating_sub(self.position);
+        let (bytes, millis) = if at_end || left == 0 {
+            self.caught_up = now;
+            self.metrics.last_progress_ms.store(now, Ordering::Relaxed);
+            (0, 0)
+        } else {
+            (left, (now - self.caught_up).max(0))
+        };
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.metrics.lag_bytes.store(bytes, Ordering::Relaxed);
+        self.metrics.lag_ms.store(millis, Ordering::Relaxed);
     }
 
     fn record(&self, text: String, now: Option<i64>) -> SourceRecord {
@@ -69,10 +92,14 @@ impl FileSourceTask {
     }
 }
 
+fn now_ms() -> Option<i64> {
+    let since = SystemTime::UNIX_EPOCH.elapsed().ok()?;
+    i64::try_from(since.as_millis()).ok()
+}
+
 impl RecordSource for FileSourceTask {
     fn poll(&mut self, wait: Duration) -> Result<Vec<SourceRecord>> {
-        let since = SystemTime::UNIX_EPOCH.elapsed().ok();
-        let now = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+        let now = now_ms();
         let mut records = Vec::new();
         while records.len() < self.most {
             if let Some(line) = self.lines.next() {
@@ -98,6 +125,7 @@ impl RecordSource for FileSourceTask {
             }
             self.lines.push(&self.piece);
         }
+        self.tell_lag(records.is_empty(), now);
         if records.is_empty() && !matches!(self.input, Input::Stdin) {
             // The end of the file, or no file yet.
             self.stop.sleep(wait);
@@ -117,6 +145,14 @@ mod tests {
     use walbridge_connector_api::Connector;
 
     fn task(path: &Path, position: Option<u64>) -> Box<dyn RecordSource> {
+        task_telling(path, position, &Arc::default())
+    }
+
+    fn task_telling(
+        path: &Path,
+        position: Option<u64>,
+        metrics: &Arc<TaskMetrics>,
+    ) -> Box<dyn RecordSource> {
         let values: BTreeMap<String, String> = [
             ("file".to_owned(), path.display().to_string()),
             ("topic".to_owned(), "lines".to_owned()),
@@ -135,7 +171,7 @@ mod tests {
             group: "g".into(),
             offsets,
             kafka: BTreeMap::new(),
-            metrics: Arc::default(),
+            metrics: Arc::clone(metrics),
             stop: StopToken::new(),
         };
         let settings = FileStreamSource.config().settings(&values);
@@ -187,5 +223,22 @@ mod tests {
         assert_eq!(poll(&mut *task(&path, Some(14))), []);
         let error = task(&path, Some(15)).poll(Duration::ZERO).unwrap_err();
         assert_eq!(error.name(), "FileShrunk");
+    }
+
+    #[test]
+    fn tells_how_many_bytes_are_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("in.txt");
+        std::fs::write(&path, "one\ntwo\nthree\nfour\nha").unwrap();
+        let metrics = Arc::default();
+        let mut task = task_telling(&path, None, &metrics);
+        let left = |metrics: &TaskMetrics| metrics.lag_bytes.load(Ordering::Relaxed);
+        assert_eq!(left(&metrics), -1);
+        assert_eq!(poll(&mut *task).len(), 2);
+        assert_eq!(left(&metrics), 13);
+        assert_eq!(poll(&mut *task).len(), 2);
+        assert_eq!(poll(&mut *task).len(), 0);
+        assert_eq!(left(&metrics), 0, "half a line is not missing");
+        assert_eq!(metrics.lag_ms.load(Ordering::Relaxed), 0);
     }
 }

@@ -104,6 +104,7 @@ pub(crate) fn definition() -> ConfigDef {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) alias: String,
+    pub(crate) target_alias: String,
     pub(crate) source: ClientConfig,
     /// Only to make sure that it is the worker's own cluster.
     pub(crate) target: Option<ClientConfig>,
@@ -175,6 +176,7 @@ impl Plan {
         let refresh = settings.number("refresh.topics.interval.seconds");
         Ok(Self {
             alias,
+            target_alias: target_alias.to_owned(),
             source: ClientConfig::from_native(reading),
             target: Some(target).filter(|target| !target.servers().is_empty()),
             selection,

@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
-    Batch, ConnectorError, OffsetEntry, Partition, Result, SourceTask, StartAt, StopToken,
-    TaskContext, TopicPartition, fail_point,
+    Batch, ConnectorError, Copied, OffsetEntry, Partition, PartitionMetrics, Result, SourceTask,
+    StartAt, StopToken, TaskContext, TopicPartition, fail_point,
 };
 use walbridge_kafka::{Consumer, ErrorKind, KafkaError};
 
@@ -32,6 +32,21 @@ struct Place {
     stored: i64,
     topic_id: String,
     fresh: bool,
+    /// When the last record before `next` was written, in milliseconds since 1970.
+    written: i64,
+    metrics: Arc<PartitionMetrics>,
+}
+
+/// Records of one partition in a batch, one after another.
+struct Run {
+    topic: u32,
+    partition: i32,
+    /// The last one's offset and time.
+    offset: i64,
+    written: i64,
+    records: u64,
+    /// Bytes of values.
+    bytes: u64,
 }
 
 /// Copies records from the source's Kafka.
@@ -69,9 +84,11 @@ impl MirrorTask {
         let scout_stop = StopToken::new();
         let (interval, stop) = (plan.refresh, scout_stop.clone());
         let metrics = Arc::clone(&context.metrics);
+        let span = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name(format!("{}-scout", context.connector))
             .spawn(move || {
+                let _entered = span.enter();
                 while !stop.sleep(interval) {
                     let found = scout.survey();
                     if let Err(error) = &found
@@ -140,6 +157,12 @@ impl MirrorTask {
                     &topic_id,
                 ));
             }
+            let metrics = self.context.metrics.partition(Copied {
+                source: self.plan.alias.clone(),
+                target: self.plan.target_alias.clone(),
+                topic: target.name.clone(),
+                partition: partition.partition,
+            });
             self.places.insert(
                 partition,
                 Place {
@@ -147,6 +170,8 @@ impl MirrorTask {
                     stored: next,
                     topic_id,
                     fresh,
+                    written: -1,
+                    metrics,
                 },
             );
         }
@@ -154,11 +179,22 @@ impl MirrorTask {
             let behind = |(partition, end): &(TopicPartition, i64)| {
                 let place = self.places.get(partition)?;
                 let seen = self.consumer.ends().get(partition).copied().unwrap_or(0);
-                Some((end - place.next.max(seen)).max(0))
+                let lag = (end - place.next.max(seen)).max(0);
+                place.metrics.lag.store(lag, Ordering::Relaxed);
+                Some(lag)
             };
             let lag = news.ends.iter().filter_map(behind).sum();
             let metrics = &self.context.metrics;
             metrics.lag_transactions.store(lag, Ordering::Relaxed);
+            metrics.lag_records.store(lag, Ordering::Relaxed);
+            let (rows, bytes) = (&metrics.rows, &metrics.bytes);
+            let (rows, bytes) = (rows.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
+            if rows > 0 || lag == 0 {
+                // What has not been read can only be guessed, from what has been.
+                let each = bytes as f64 / rows.max(1) as f64;
+                let guess = (lag as f64 * each) as i64;
+                metrics.lag_bytes.store(guess, Ordering::Relaxed);
+            }
             if lag == 0 {
                 metrics.lag_ms.store(0, Ordering::Relaxed);
             }
@@ -211,37 +247,54 @@ impl MirrorTask {
             .iter()
             .map(|t| self.sources.get(&t.name).cloned());
         let names: Vec<Option<Arc<str>>> = names.collect();
-        // Records come in runs of one partition: the last of each run is enough.
-        let mut last: Vec<(u32, i32, i64)> = Vec::new();
+        // Records come in runs of one partition: what is known of it is looked up once per run.
+        let mut runs: Vec<Run> = Vec::new();
         let mut newest = -1;
         for record in batch.records() {
             let Partition::Fixed(partition) = record.partition else {
                 continue;
             };
             newest = newest.max(record.timestamp);
-            match last.last_mut() {
-                Some((topic, number, offset)) if *topic == record.topic && *number == partition => {
-                    *offset = record.offset;
+            let bytes = batch.bytes(record.value).map_or(0, <[u8]>::len) as u64;
+            match runs.last_mut() {
+                Some(run) if run.topic == record.topic && run.partition == partition => {
+                    (run.offset, run.written) = (record.offset, record.timestamp);
+                    run.records += 1;
+                    run.bytes += bytes;
                 }
-                _ => last.push((record.topic, partition, record.offset)),
+                _ => runs.push(Run {
+                    topic: record.topic,
+                    partition,
+                    offset: record.offset,
+                    written: record.timestamp,
+                    records: 1,
+                    bytes,
+                }),
             }
         }
-        let mut moved: HashMap<TopicPartition, i64> = HashMap::with_capacity(last.len());
-        for (topic, partition, offset) in last {
-            let Some(Some(name)) = names.get(topic as usize) else {
+        let now = now_ms();
+        let mut moved: HashMap<TopicPartition, (i64, i64)> = HashMap::with_capacity(runs.len());
+        for run in runs {
+            let Some(Some(name)) = names.get(run.topic as usize) else {
                 continue;
             };
             let partition = TopicPartition {
                 topic: Arc::clone(name),
-                partition,
+                partition: run.partition,
             };
-            moved.insert(partition, offset + 1);
+            if let Some(place) = self.places.get(&partition) {
+                place.metrics.records.add(run.records);
+                place.metrics.bytes.add(run.bytes);
+                place.metrics.age_ms.record(since(now, run.written));
+            }
+            moved.insert(partition, (run.offset + 1, run.written));
         }
-        for (partition, next) in moved {
+        for (partition, (next, written)) in moved {
             let Some(place) = self.places.get_mut(&partition) else {
                 continue;
             };
             (place.next, place.stored, place.fresh) = (next, next, false);
+            place.written = written;
             batch.offsets.push(position::entry(
                 &self.plan.alias,
                 &partition,
@@ -253,7 +306,7 @@ impl MirrorTask {
         if newest >= 0 {
             metrics
                 .lag_ms
-                .store((now_ms() - newest).max(0), Ordering::Relaxed);
+                .store((now - newest).max(0), Ordering::Relaxed);
         }
     }
 
@@ -342,12 +395,17 @@ impl SourceTask for MirrorTask {
     }
 
     fn committed(&mut self, offsets: &[OffsetEntry]) -> Result<()> {
+        let now = now_ms();
         for entry in offsets {
             let Some((partition, position)) = position::parse(&self.plan.alias, entry) else {
                 continue;
             };
             if let Some(place) = self.places.get_mut(&partition) {
                 place.fresh = false;
+                if place.written >= 0 && position.next == place.next {
+                    place.metrics.latency_ms.record(since(now, place.written));
+                    place.written = -1;
+                }
             }
             if position.next > 0 {
                 self.done.insert(partition, position.next);
@@ -367,6 +425,10 @@ impl Drop for MirrorTask {
     fn drop(&mut self) {
         self.scout_stop.stop();
     }
+}
+
+fn since(now: i64, then: i64) -> u64 {
+    u64::try_from(now - then).unwrap_or_default()
 }
 
 pub(crate) fn now_ms() -> i64 {

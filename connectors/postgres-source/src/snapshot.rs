@@ -126,11 +126,12 @@ pub(crate) fn take(
         rewritten: Mutex::new(Vec::new()),
     };
     let threads = options.snapshot_threads.min(tables.len().max(1));
+    let span = tracing::Span::current();
     let read = std::thread::scope(|scope| -> Result<()> {
         let spawn = |_| {
             std::thread::Builder::new()
                 .name("snapshot".into())
-                .spawn_scoped(scope, || work.run())
+                .spawn_scoped(scope, || span.in_scope(|| work.run()))
         };
         let handles: Vec<_> = (0..threads)
             .map(spawn)

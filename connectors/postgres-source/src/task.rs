@@ -71,9 +71,10 @@ impl Task {
 
     fn spawn(&mut self, name: &str, body: impl FnOnce(&Shared) + Send + 'static) -> Result<()> {
         let shared = Arc::clone(&self.shared);
+        let span = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || body(&shared))
+            .spawn(move || span.in_scope(|| body(&shared)))
             .map_err(|error| sqlstate::from_io(error, "starting a thread"))?;
         self.threads.push(thread);
         Ok(())

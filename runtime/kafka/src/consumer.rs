@@ -29,6 +29,19 @@ struct Place {
     next: i64,
     /// Whether anything came from it: before, librdkafka may not have begun to read it.
     touched: bool,
+    /// The offset after the last record that was handed out.
+    after: Option<i64>,
+}
+
+/// How far a partition has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The offset after the last record that was handed out; `None` before the first.
+    pub after: Option<i64>,
+    /// The offset to be read next, beyond markers of transactions too; negative if that is not known yet.
+    pub next: i64,
+    /// Where what can be read ends, as far as the last fetch told.
+    pub end: Option<i64>,
 }
 
 /// Records of one partition, one after another.
@@ -128,7 +141,7 @@ impl Consumer {
         // go on one too far, and that record would be lost.
         let mut moved = Vec::new();
         for tp in partitions {
-            let Some(Place { next, touched }) = self.places.get(tp).copied() else {
+            let Some(Place { next, touched, .. }) = self.places.get(tp).copied() else {
                 continue;
             };
             let mut held = self.held.iter().rev().filter(|message| {
@@ -163,7 +176,7 @@ impl Consumer {
         let moved: Vec<_> = partitions.iter().map(|(tp, _)| tp.clone()).collect();
         self.forget(&moved);
         for (partition, next) in partitions {
-            self.touch(partition.clone(), *next);
+            self.touch(partition.clone(), *next, None);
         }
         Ok(())
     }
@@ -219,6 +232,19 @@ impl Consumer {
     /// Returns the offsets at which partitions were last seen to end, for records that can be read.
     pub fn ends(&self) -> &HashMap<TopicPartition, i64> {
         &self.ends
+    }
+
+    /// Returns how far each partition has been read, without asking the cluster.
+    pub fn reach(&self) -> impl Iterator<Item = (&TopicPartition, Reach)> {
+        self.places.iter().map(|(partition, place)| {
+            let next = place.next;
+            // Behind an open transaction the end of what can be read is not the partition's.
+            let at_end = self.ends.get(partition).copied().filter(|end| *end == next);
+            let known = || self.raw.known_end(&partition.topic, partition.partition);
+            let end = at_end.or_else(known);
+            let after = place.after;
+            (partition, Reach { after, next, end })
+        })
     }
 
     /// Returns the ids of the topics that records come from, as this consumer's connection knows them.
@@ -357,21 +383,29 @@ impl Consumer {
     /// Notes where a run of records has ended.
     fn end(&mut self, run: Option<Run>) {
         if let Some(run) = run {
-            self.touch(run.of, run.next);
+            self.touch(run.of, run.next, Some(run.next));
         }
     }
 
-    fn touch(&mut self, partition: TopicPartition, next: i64) {
+    fn touch(&mut self, partition: TopicPartition, next: i64, after: Option<i64>) {
         let touched = true;
-        self.places.insert(partition, Place { next, touched });
+        let place = Place {
+            next,
+            touched,
+            after,
+        };
+        self.places.insert(partition, place);
     }
 
     /// Notes where partitions begin to be read.
     fn remember(&mut self, partitions: &[(TopicPartition, StartAt)]) {
         for (partition, start) in partitions {
-            let (next, touched) = (offset_of(*start), false);
-            self.places
-                .insert(partition.clone(), Place { next, touched });
+            let place = Place {
+                next: offset_of(*start),
+                touched: false,
+                after: None,
+            };
+            self.places.insert(partition.clone(), place);
         }
     }
 
@@ -389,11 +423,13 @@ impl Consumer {
 
     fn event(&mut self, message: &Message) {
         let partition = place_of(message);
+        let mut after = None;
         if let Some(place) = self.places.get_mut(&partition) {
             place.touched = true;
+            after = place.after;
         }
         if message.is_end() {
-            self.touch(partition.clone(), message.offset());
+            self.touch(partition.clone(), message.offset(), after);
             self.ends.insert(partition, message.offset());
         } else if message.is_out_of_range() {
             let reason = message.error().map(|error| error.to_string());

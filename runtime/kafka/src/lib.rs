@@ -40,7 +40,7 @@ pub use admin::Admin;
 pub use batch_writer::BatchWriter;
 pub use client_config::{ClientConfig, Role};
 pub use compacted::{CompactedLog, Follower, LogRecord};
-pub use consumer::Consumer;
+pub use consumer::{Consumer, Reach};
 pub use error::{ErrorKind, KafkaError, Result};
 pub use fence::fence;
 pub use partitioner::{murmur2, partition_for_key};

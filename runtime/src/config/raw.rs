@@ -1,7 +1,6 @@
 //! Defaults, file and environment laid over one another, each value with its origin.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
@@ -47,22 +46,24 @@ impl Provider for Environment<'_> {
     }
 }
 
-/// Reads the file and lays the environment over it.
-pub(super) fn read(path: &Path, env: &BTreeMap<String, String>) -> Result<Raw, Problems> {
-    let shown = path.display().to_string();
+/// Reads the text of the file `shown` and lays the environment over it.
+pub(super) fn read(
+    text: &str,
+    shown: &str,
+    env: &BTreeMap<String, String>,
+) -> Result<Raw, Problems> {
     let whole = |message: String| {
         Problems(vec![Problem {
-            origin: Origin::File(shown.clone()),
+            origin: Origin::File(shown.to_owned()),
             key: String::new(),
             message,
         }])
     };
-    let text = std::fs::read_to_string(path).map_err(|e| whole(format!("cannot be read: {e}")))?;
     let mut raw = Raw::new();
-    let file = Figment::from(Toml::string(&text));
+    let file = Figment::from(Toml::string(text));
     let from_file = collect(&file).map_err(|e| whole(e.to_string()))?;
     for (key, value) in from_file {
-        raw.insert(key, (value, Origin::File(shown.clone())));
+        raw.insert(key, (value, Origin::File(shown.to_owned())));
     }
     let from_env = collect(&Figment::from(Environment(env))).map_err(|e| whole(e.to_string()))?;
     for (key, value) in from_env {

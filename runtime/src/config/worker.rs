@@ -126,10 +126,26 @@ impl WorkerConfig {
     /// # Errors
     /// Every mistake at once, each with its file or variable and its key.
     pub fn load(path: &Path, env: &BTreeMap<String, String>) -> Result<Self, Problems> {
-        let raw = raw::read(path, env)?;
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Problems(vec![Problem {
+                origin: Origin::File(shown.clone()),
+                key: String::new(),
+                message: format!("cannot be read: {error}"),
+            }])
+        })?;
+        Self::parse(&text, &shown, env)
+    }
+
+    /// Checks the text of a worker file, which is called `file` in what is said of it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, file: &str, env: &BTreeMap<String, String>) -> Result<Self, Problems> {
+        let raw = raw::read(text, file, env)?;
         let vars = env.clone();
         let resolver = Resolver::with_env(move |name| vars.get(name).cloned());
-        check(&raw, &resolver, path)
+        check(&raw, &resolver, file)
     }
 
     /// Returns the names of the topics that hold the worker's state.
@@ -158,7 +174,8 @@ impl WorkerConfig {
 pub fn plugin_path(path: &Path, env: &BTreeMap<String, String>) -> Vec<PathBuf> {
     let vars = env.clone();
     let resolver = Resolver::with_env(move |name| vars.get(name).cloned());
-    let raw = raw::read(path, env).unwrap_or_default();
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let raw = raw::read(&text, &path.display().to_string(), env).unwrap_or_default();
     let Some((value, _)) = raw.get("plugin.path") else {
         return Vec::new();
     };
@@ -170,8 +187,8 @@ pub fn plugin_path(path: &Path, env: &BTreeMap<String, String>) -> Vec<PathBuf> 
     parts.map(PathBuf::from).collect()
 }
 
-fn check(raw: &Raw, resolver: &Resolver, path: &Path) -> Result<WorkerConfig, Problems> {
-    let file = Origin::File(path.display().to_string());
+fn check(raw: &Raw, resolver: &Resolver, file: &str) -> Result<WorkerConfig, Problems> {
+    let file = Origin::File(file.to_owned());
     let origin = |key: &str| {
         raw.get(key)
             .map_or_else(|| file.clone(), |(_, origin)| origin.clone())

@@ -132,6 +132,13 @@ impl Member {
         })
     }
 
+    /// Returns the worker that leads, as far as this one knows.
+    pub(crate) fn leader(&self) -> Option<String> {
+        let inner = self.inner();
+        let leader = inner.view.leader()?;
+        Some(leader.worker.clone())
+    }
+
     /// Returns the term in which this worker leads, as long as it may believe so.
     pub(crate) fn term(&self) -> Option<u64> {
         let inner = self.inner();

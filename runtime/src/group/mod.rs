@@ -20,6 +20,7 @@ mod lease;
 mod member;
 mod plan;
 mod record;
+mod replay;
 #[cfg(test)]
 mod simulation;
 mod standing;
@@ -28,5 +29,6 @@ mod view;
 pub(crate) use lease::Lease;
 pub(crate) use member::{Member, write};
 pub(crate) use record::{GroupRecord, Progress, Request, TaskId};
+pub use replay::replay;
 pub(crate) use standing::State;
 pub(crate) use view::Change;

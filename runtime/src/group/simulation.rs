@@ -238,7 +238,7 @@ fn wanted(counts: &[u32]) -> BTreeSet<TaskId> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let who = 0usize..4;
+    let who = 0usize..5;
     prop_oneof![
         4 => (1u64..4000).prop_map(Event::Pass),
         8 => (who.clone(), 1usize..6).prop_map(|(w, n)| Event::Read(w, n)),

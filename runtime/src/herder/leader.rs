@@ -161,12 +161,14 @@ impl Loop {
         if entry.target != TargetState::Started || made {
             return Ok(entry);
         }
-        let (loaded, tasks) = connector::load(
+        let loaded = connector::load(
             &self.shared.catalog,
             &self.shared.resolver,
             &entry.config,
             &self.shared.config.rules,
-        )?;
+        );
+        self.shared.counts.connectors.note(loaded.is_ok());
+        let (loaded, tasks) = loaded?;
         let changed = entry.tasks.as_ref() != Some(&tasks);
         let mut records = match changed {
             true => ConfigRecord::tasks(name, &tasks),

@@ -5,6 +5,7 @@
 //! it on through the group's topic. All decisions of a worker are made on one thread, one after another.
 
 mod command;
+mod counts;
 mod group_offsets;
 mod leader;
 mod offsets;
@@ -19,6 +20,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 pub(crate) use command::{Command, Herder, OffsetChange, Order, Outcome, Refusal};
+pub(crate) use counts::{Startups, WorkerCounts};
 pub(crate) use group_offsets::group_of;
 
 use crate::group::{Progress, Request, State};
@@ -83,6 +85,8 @@ struct Slot {
     /// Its thread, until that has ended.
     handle: Option<TaskHandle>,
     failed: bool,
+    /// Whether it is known how its start went.
+    counted: bool,
 }
 
 /// The loop's own state.
@@ -201,6 +205,11 @@ impl Loop {
             .as_ref()
             .is_some_and(|handle| handle.stop.is_stopped());
         let (connector, _) = &key;
+        if !slot.counted && matches!(event, TaskEvent::Running | TaskEvent::Failed(_)) {
+            slot.counted = true;
+            let good = matches!(event, TaskEvent::Running);
+            self.shared.counts.tasks.note(good);
+        }
         match event {
             TaskEvent::Running if !stopping => {
                 // It may have started again by itself.
@@ -247,6 +256,7 @@ impl Loop {
     }
 
     fn look_after(&mut self) {
+        self.shared.counts.see(self.shared.member.generation());
         match self.shared.member.state() {
             State::In => self.rest(),
             state => self.begin_anew(state),
@@ -322,6 +332,7 @@ impl Loop {
         // The assignment may be newer than the tasks looked at; then the next look is for it.
         if !self.slots.iter().any(surplus) && member.generation() == generation {
             member.ack(generation);
+            self.shared.counts.reach(generation);
         }
     }
 

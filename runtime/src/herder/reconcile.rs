@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use walbridge_connector_api::ConnectorKind;
+use walbridge_connector_api::{Connector, ConnectorKind, Form};
+use walbridge_pipeline::converters::Role;
 
 use super::{Loop, Slot};
+use crate::config::WorkerConfig;
 use crate::group::State;
 use crate::state::{RunState, TargetState};
 use crate::stores::Restart;
-use crate::task::{self, LiveTask, TaskSpec};
+use crate::task::{self, Classes, LiveTask, TaskSpec};
 
 impl Loop {
     /// Brings this worker's tasks of one connector to what the topics say; safe to call at any time.
@@ -87,9 +89,23 @@ impl Loop {
 
     fn launch(&mut self, spec: TaskSpec) {
         self.incarnation += 1;
-        let kind = self.kind(&spec.config);
-        let stuck_after = self.shared.config.limits.stuck_after;
-        let live = Arc::new(LiveTask::new(&spec.connector, spec.task, kind, stuck_after));
+        let class = spec
+            .config
+            .get("connector.class")
+            .map(String::as_str)
+            .unwrap_or_default();
+        let connector = self.shared.catalog.find(class);
+        let kind = connector.map_or(ConnectorKind::Source, |c| c.kind());
+        let classes = connector.map_or_else(Classes::new, |connector| {
+            classes(&self.shared.config, connector.as_ref(), &spec.config)
+        });
+        let (about, stuck_after) = ((kind, classes), self.shared.config.limits.stuck_after);
+        let live = Arc::new(LiveTask::new(
+            &spec.connector,
+            spec.task,
+            about,
+            stuck_after,
+        ));
         let report = task::reporter(
             self.events.clone(),
             &spec.connector,
@@ -109,6 +125,7 @@ impl Loop {
         if let Err(error) = &started {
             let trace = format!("NoThread: the task's thread could not be started: {error}");
             self.set_task(&name, number, RunState::Failed, Some(trace));
+            self.shared.counts.tasks.note(false);
         }
         self.shared.add_live(&live);
         self.slots.insert(
@@ -117,6 +134,7 @@ impl Loop {
                 spec,
                 handle: started.ok(),
                 failed,
+                counted: failed,
             },
         );
     }
@@ -168,4 +186,44 @@ impl Loop {
         }
         self.reconcile(name);
     }
+}
+
+/// Names the classes that a task works with, by Kafka Connect's names of the attributes.
+fn classes(
+    worker: &WorkerConfig,
+    connector: &dyn Connector,
+    config: &BTreeMap<String, String>,
+) -> Classes {
+    let version = connector.version();
+    let kind = match connector.kind() {
+        ConnectorKind::Source => "source",
+        ConnectorKind::Sink => "sink",
+    };
+    let mut classes = Classes::from([
+        ("connector-class", connector.class().to_owned()),
+        ("connector-type", kind.to_owned()),
+        ("connector-version", version.to_owned()),
+        ("task-class", connector.task_class().to_owned()),
+        ("task-version", version.to_owned()),
+    ]);
+    if connector.form() == Form::Records {
+        let converters = worker.converters.with(config);
+        for (role, class, version) in [
+            (Role::Key, "key-converter-class", "key-converter-version"),
+            (
+                Role::Value,
+                "value-converter-class",
+                "value-converter-version",
+            ),
+            (
+                Role::Header,
+                "header-converter-class",
+                "header-converter-version",
+            ),
+        ] {
+            classes.insert(class, converters.kind(role).class().to_owned());
+            classes.insert(version, crate::VERSION.to_owned());
+        }
+    }
+    classes
 }

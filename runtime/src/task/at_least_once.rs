@@ -13,6 +13,7 @@ use super::watermark::Watermark;
 
 /// Offsets on their way into their topic.
 struct Storing {
+    began: Instant,
     receipt: Receipt,
     offsets: Vec<OffsetEntry>,
 }
@@ -40,7 +41,7 @@ impl<'a, 'b> AtLeastOnce<'a, 'b> {
     pub(super) fn go(&mut self) -> Result<()> {
         let interval = self.task.shared.config.limits.flush_interval;
         while self.task.shared.lease.wait(&self.task.stop) {
-            let part = self.task.input.poll(PATIENCE.min(interval))?;
+            let part = self.task.poll(PATIENCE.min(interval))?;
             self.task.metrics.turn(part.is_some());
             if let Some(part) = part {
                 self.send(part.batch)?;
@@ -59,6 +60,7 @@ impl<'a, 'b> AtLeastOnce<'a, 'b> {
         let receipt = self.producer.send(&batch)?;
         fail_point!("records-sent");
         self.task.tracker.note(&batch);
+        self.task.counts.written.add(batch.records().len() as u64);
         self.watermark
             .add(receipt, std::mem::take(&mut batch.offsets));
         self.task.input.recycle(batch);
@@ -86,16 +88,21 @@ impl<'a, 'b> AtLeastOnce<'a, 'b> {
                 Ok(())
             })?;
         let receipt = self.producer.send_all(&records)?;
-        self.storing = Some(Storing { receipt, offsets });
+        self.storing = Some(Storing {
+            began: self.stored,
+            receipt,
+            offsets,
+        });
         Ok(())
     }
 
     /// Tells the source of offsets that are stored.
     fn settle(&mut self) -> Result<()> {
         let is_acked = |storing: &mut Storing| self.producer.is_acked(storing.receipt);
-        if let Some(Storing { offsets, .. }) = self.storing.take_if(is_acked) {
+        if let Some(Storing { began, offsets, .. }) = self.storing.take_if(is_acked) {
             fail_point!("offsets-stored");
             self.task.metrics.batches.fetch_add(1, Ordering::Relaxed);
+            self.task.counts.commit_done(began.elapsed());
             self.task.input.committed(&offsets)?;
         }
         Ok(())

@@ -69,7 +69,7 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
 
     pub(super) fn go(&mut self) -> Result<()> {
         while self.task.shared.lease.wait(&self.task.stop) {
-            let first = self.task.input.poll(PATIENCE)?;
+            let first = self.task.poll(PATIENCE)?;
             self.task.metrics.turn(first.is_some());
             let Some(first) = first.filter(|part| !is_nothing(part)) else {
                 continue;
@@ -90,12 +90,14 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
     fn transaction(&mut self, first: Part) -> Result<bool> {
         let began = Instant::now();
         let mut offsets = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut records) = (0, 0);
         let mut next = first;
         self.identity.producer.begin()?;
         loop {
             let Part { mut batch, end } = next;
             bytes += batch.size();
+            records += batch.records().len();
+            self.task.counts.in_transaction(records);
             self.task.creator.ensure(&batch)?;
             self.identity.producer.send(&batch)?;
             self.task.tracker.note(&batch);
@@ -108,6 +110,7 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
                 End::Commit => break,
                 End::Abort => {
                     self.identity.begin_anew()?;
+                    records = 0;
                     break;
                 }
             }
@@ -120,7 +123,11 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
         if !self.task.shared.lease.wait(&self.task.stop) {
             return Ok(false);
         }
-        self.commit(&offsets)?;
+        let committing = Instant::now();
+        self.commit(&offsets)
+            .inspect_err(|_| self.task.counts.commit_failed())?;
+        let counts = self.task.counts;
+        counts.transaction_done(records, committing.elapsed());
         self.task.metrics.batches.fetch_add(1, Ordering::Relaxed);
         self.task.input.committed(&offsets)?;
         Ok(true)
@@ -143,7 +150,7 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
         let until = match self.boundary {
             _ if !may_end => None,
             Boundary::Interval(interval) => Some(began + interval),
-            Boundary::Batch | Boundary::Defined => return self.task.input.poll(Duration::ZERO),
+            Boundary::Batch | Boundary::Defined => return self.task.poll(Duration::ZERO),
         };
         while !self.task.stop.is_stopped() {
             let left = until.map_or(PATIENCE, |until| {
@@ -152,7 +159,7 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
             if left.is_zero() {
                 break;
             }
-            let part = self.task.input.poll(left.min(PATIENCE))?;
+            let part = self.task.poll(left.min(PATIENCE))?;
             self.task.metrics.turn(part.is_some());
             if part.is_some() {
                 return Ok(part);

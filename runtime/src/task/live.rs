@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 use walbridge_connector_api::{ConnectorKind, TaskMetrics, TopicPartition};
 
+use super::counts::TaskCounts;
 use super::errors::ErrorCounters;
 
 /// Why and until when a task waits.
@@ -32,6 +33,9 @@ pub(crate) struct Restarting {
     pub(crate) next_ms: Option<u64>,
 }
 
+/// The classes that a task works with, by Kafka Connect's names of the attributes.
+pub(crate) type Classes = BTreeMap<&'static str, String>;
+
 /// A task on this worker, as seen from outside its thread.
 #[derive(Debug)]
 pub(crate) struct LiveTask {
@@ -41,8 +45,12 @@ pub(crate) struct LiveTask {
     pub(crate) task: u32,
     /// Which way it moves data.
     pub(crate) kind: ConnectorKind,
+    /// The classes that it works with.
+    pub(crate) classes: Classes,
     /// What it counts.
     pub(crate) metrics: Arc<TaskMetrics>,
+    /// What its loop counts.
+    pub(crate) counts: Arc<TaskCounts>,
     /// What it counts of records that cannot be processed.
     pub(crate) errors: Arc<ErrorCounters>,
     waiting: Mutex<Option<Waiting>>,
@@ -58,14 +66,16 @@ impl LiveTask {
     pub(crate) fn new(
         connector: &str,
         task: u32,
-        kind: ConnectorKind,
+        (kind, classes): (ConnectorKind, Classes),
         stuck_after: Duration,
     ) -> Self {
         Self {
             connector: connector.to_owned(),
             task,
             kind,
+            classes,
             metrics: Arc::default(),
+            counts: Arc::default(),
             errors: Arc::default(),
             waiting: Mutex::default(),
             restarting: Mutex::default(),
@@ -125,6 +135,7 @@ impl LiveTask {
     pub(crate) fn look(&self) {
         let (turns, moves) = self.metrics.pulse();
         let waits = self.is_told();
+        self.counts.look(!waits, &self.metrics);
         if let Ok(mut moved) = self.moved.lock() {
             for (seen, pulse) in moved.iter_mut().zip([turns, moves]) {
                 if seen.0 != pulse || waits {

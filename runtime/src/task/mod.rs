@@ -8,6 +8,7 @@
 mod at_least_once;
 mod backoff;
 mod control;
+mod counts;
 mod errors;
 mod exactly_once;
 mod input;
@@ -25,6 +26,6 @@ mod tracking;
 mod watermark;
 
 pub(crate) use errors::{CONNECTOR, CONTEXT, COUNTERS, PARTITION, TOPIC};
-pub(crate) use live::{LiveTask, now_ms};
+pub(crate) use live::{Classes, LiveTask, now_ms};
 pub(crate) use panics::install_hook;
 pub(crate) use supervise::{TaskEvent, TaskHandle, TaskSpec, reporter, start};

@@ -12,6 +12,7 @@ use walbridge_connector_api::{
 };
 use walbridge_pipeline::{Pipeline, Readable, WireRecord};
 
+use super::counts::TaskCounts;
 use super::errors::{DeadLetters, Failure, Place, Tolerance};
 use super::input::{End, Part};
 
@@ -31,6 +32,7 @@ pub(super) struct RecordSourceTask {
     /// What one poll has returned beyond the end of a transaction.
     ready: VecDeque<Part>,
     metrics: Arc<TaskMetrics>,
+    counts: Arc<TaskCounts>,
     spare: Option<Batch>,
 }
 
@@ -41,7 +43,7 @@ impl RecordSourceTask {
         tolerance: Tolerance,
         dead: Option<DeadLetters>,
         transactions: Option<TransactionContext>,
-        metrics: Arc<TaskMetrics>,
+        (metrics, counts): (Arc<TaskMetrics>, Arc<TaskCounts>),
     ) -> Self {
         let tolerant = tolerance.policy.tolerant;
         Self {
@@ -55,6 +57,7 @@ impl RecordSourceTask {
             transactions,
             ready: VecDeque::new(),
             metrics,
+            counts,
             spare: None,
         }
     }
@@ -191,6 +194,7 @@ impl RecordSourceTask {
             return Ok(Some(part));
         }
         let records = self.source.poll(wait)?;
+        self.counts.polled.add(records.len() as u64);
         let Some(transactions) = &self.transactions else {
             if records.is_empty() {
                 return Ok(None);

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
-    Applied, Connector, Form, PartitionInfo, Result, Settings, SinkTask, StartAt, StopToken,
+    Applied, Batch, Connector, Form, PartitionInfo, Result, Settings, SinkTask, StartAt, StopToken,
     TaskContext, TopicPartition,
 };
 use walbridge_kafka::{Admin, Consumer};
 use walbridge_pipeline::Pipeline;
 
 use super::control::Control;
+use super::counts::LagMeter;
 use super::errors::{DeadLetterWriter, DeadLetters, Tolerance};
 use super::live::LiveTask;
 use super::record_sink::RecordSinkTask;
@@ -80,9 +82,11 @@ pub(super) fn run(
         refreshed: None,
         committed: Instant::now(),
         uncommitted: BTreeMap::new(),
+        applied: BTreeMap::new(),
         assigned: false,
         from_group: connector.form() == Form::Records,
         lease: &shared.lease,
+        lag: LagMeter::default(),
     };
     let result = run.go().and_then(|()| run.finish());
     run.sink.stop();
@@ -101,10 +105,13 @@ struct Run<'a> {
     refreshed: Option<Instant>,
     committed: Instant,
     uncommitted: BTreeMap<TopicPartition, i64>,
+    /// Per partition the first offset that the target does not have.
+    applied: BTreeMap<TopicPartition, i64>,
     assigned: bool,
     /// Whether the consumer group's offsets are the only position there is.
     from_group: bool,
     lease: &'a Lease,
+    lag: LagMeter,
 }
 
 impl Run<'_> {
@@ -130,16 +137,41 @@ impl Run<'_> {
             let got = self.control.consumer.poll(&mut batch, BATCH_BYTES, wait)?;
             self.tracker.note(&batch);
             self.live.metrics.turn(got > 0);
+            self.live.counts.read.add(got as u64);
+            self.lag.see(&batch);
             let given = (got > 0).then_some(batch);
             if !self.lease.wait(&self.stop) {
                 break;
             }
-            let applied = self.sink.put(given, &mut self.control)?;
-            self.control.check()?;
+            let applied = self.put(given, got as u64)?;
             pending = applied.pending;
             self.note(&applied);
+            let about = (&*self.live.counts, &*self.live.metrics);
+            let consumer = &self.control.consumer;
+            self.lag.measure(consumer, &self.applied, about);
         }
         Ok(())
+    }
+
+    /// Hands a batch on, or says that there is none.
+    fn put(&mut self, batch: Option<Batch>, got: u64) -> Result<Applied> {
+        let (counts, rows) = (&self.live.counts, &self.live.metrics.rows);
+        let (began, before) = (Instant::now(), rows.load(Ordering::Relaxed));
+        if got > 0 {
+            counts.batch.record(got);
+        }
+        let applied = self.sink.put(batch, &mut self.control)?;
+        self.control.check()?;
+        if got > 0 {
+            // Transforms may have dropped records.
+            let sent = if self.from_group {
+                rows.load(Ordering::Relaxed) - before
+            } else {
+                got
+            };
+            counts.put(sent, began.elapsed());
+        }
+        Ok(applied)
     }
 
     /// Looks for new partitions and lets the sink say where each starts.
@@ -154,6 +186,13 @@ impl Run<'_> {
         let mut starts = self.sink.open(&infos)?;
         if self.from_group {
             self.start_from_group(&infos, &mut starts)?;
+        }
+        for (info, start) in infos.iter().zip(&starts) {
+            let first = match *start {
+                StartAt::Beginning => info.first,
+                StartAt::Offset(offset) => offset,
+            };
+            self.applied.insert(info.partition.clone(), first);
         }
         let assignment: Vec<(TopicPartition, StartAt)> = infos
             .into_iter()
@@ -194,6 +233,7 @@ impl Run<'_> {
     fn note(&mut self, applied: &Applied) {
         if !applied.offsets.is_empty() {
             self.live.note_applied(&applied.offsets);
+            self.applied.extend(applied.offsets.iter().cloned());
             self.uncommitted.extend(applied.offsets.iter().cloned());
         }
         if self.committed.elapsed() >= GROUP_COMMIT && !self.uncommitted.is_empty() {
@@ -210,11 +250,16 @@ impl Run<'_> {
             return;
         }
         let consumer = &self.control.consumer;
+        let (began, counts) = (Instant::now(), &self.live.counts);
         let result = if self.from_group {
             consumer.commit_now(&offsets)
         } else {
             consumer.commit(&offsets)
         };
+        match &result {
+            Ok(()) => counts.commit_done(began.elapsed()),
+            Err(_) => counts.commit_failed(),
+        }
         match result {
             Ok(()) => {}
             Err(error) if self.from_group => {

@@ -1,6 +1,7 @@
 //! A source task: what it needs, made ready in the order that keeps others from writing.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
     Connector, Form, Result, Settings, StopToken, TaskContext, TaskMetrics, TransactionContext,
@@ -9,9 +10,10 @@ use walbridge_kafka::{AckedProducer, Admin};
 use walbridge_pipeline::Pipeline;
 
 use super::at_least_once::AtLeastOnce;
+use super::counts::TaskCounts;
 use super::errors::{DeadLetters, Tolerance};
 use super::exactly_once::{ExactlyOnce, Identity};
-use super::input::Input;
+use super::input::{Input, Part};
 use super::live::LiveTask;
 use super::record_source::RecordSourceTask;
 use super::topics::TopicCreator;
@@ -29,7 +31,24 @@ pub(super) struct SourceLoop<'a> {
     pub(super) tracker: TopicTracker<'a>,
     pub(super) input: Input,
     pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) counts: &'a TaskCounts,
     pub(super) stop: StopToken,
+}
+
+impl SourceLoop<'_> {
+    /// Waits at most `wait` for records, and counts them and the time it took.
+    pub(super) fn poll(&mut self, wait: Duration) -> Result<Option<Part>> {
+        let began = Instant::now();
+        let part = self.input.poll(wait)?;
+        if let Some(Part { batch, .. }) = &part {
+            self.counts.polled(batch, began.elapsed());
+            if matches!(self.input, Input::Bytes(_)) {
+                // Records are counted before their transforms.
+                self.counts.polled.add(batch.records().len() as u64);
+            }
+        }
+        Ok(part)
+    }
 }
 
 /// How the records of a task get into Kafka.
@@ -92,6 +111,7 @@ pub(super) fn run(
         tracker: TopicTracker::new(shared, &name, task),
         input,
         metrics,
+        counts: &live.counts,
         stop,
     };
     let result = match writer {
@@ -117,11 +137,11 @@ fn open(
     let pipeline = Pipeline::new(&shared.config.converters, settings.raw())?;
     let tolerance = Tolerance::new(settings, &context, &live.errors, &shared.lease);
     let dead = DeadLetters::new(settings, &context);
-    let metrics = Arc::clone(&context.metrics);
+    let counted = (Arc::clone(&context.metrics), Arc::clone(&live.counts));
     let mut source = connector.record_source(settings, context)?;
     if let Some(transactions) = &transactions {
         source.define_transactions(transactions.clone());
     }
-    let source = RecordSourceTask::new(source, pipeline, tolerance, dead, transactions, metrics);
+    let source = RecordSourceTask::new(source, pipeline, tolerance, dead, transactions, counted);
     Ok(Input::Records(Box::new(source)))
 }

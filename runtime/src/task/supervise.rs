@@ -16,6 +16,7 @@ use super::restart::{self, RestartLimits, Restarts};
 use super::{panics, sink, source};
 use crate::clients;
 use crate::connector::{Loaded, load_task};
+use crate::logging::NAMES;
 use crate::worker::Shared;
 
 /// A task that ran this long without an error starts with a short pause again.
@@ -74,7 +75,13 @@ pub(crate) fn start(
     let thread = std::thread::Builder::new()
         .name(format!("{}-{}", spec.connector, spec.task))
         .spawn(move || {
-            let span = tracing::info_span!("task", connector = %spec.connector, task = spec.task);
+            let span = tracing::error_span!(
+                target: NAMES,
+                "task",
+                connector = %spec.connector,
+                task = spec.task,
+                worker_id = shared.worker_id()
+            );
             let _entered = span.enter();
             Supervisor {
                 shared,

@@ -21,6 +21,7 @@ pub(crate) fn catalog() -> Catalog {
         Arc::new(crate::records::Choosy),
         Arc::new(walbridge_file::FileStreamSource),
         Arc::new(walbridge_mirror::HeartbeatConnector),
+        Arc::new(walbridge_file::FileStreamSink),
     ])
 }
 

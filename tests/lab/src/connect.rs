@@ -18,6 +18,7 @@ use crate::server::{Program, Server};
 pub struct Connect {
     server: Server,
     port: u16,
+    jmx: u16,
 }
 
 impl Connect {
@@ -32,7 +33,7 @@ impl Connect {
         class_path: &[PathBuf],
     ) -> Result<Self> {
         let connectors = Parts::ensure_connect(&|text| eprintln!("lab: {text}"))?;
-        let port = lab.free_port()?;
+        let (port, jmx) = (lab.free_port()?, lab.free_port()?);
         let name = format!("connect-{group}");
         let data = lab.dir().join("data").join(&name);
         std::fs::create_dir_all(&data)?;
@@ -46,6 +47,7 @@ impl Connect {
         let folders = folders.chain(class_path.iter().map(PathBuf::as_path));
         let class_path: Vec<_> = folders.map(|dir| format!("{}/*", dir.display())).collect();
         let mut args = jvm_flags("384m", false);
+        args.extend(jmx_flags(jmx));
         args.extend([
             format!("-Dlog4j2.configurationFile={}", logging.display()),
             "-cp".to_owned(),
@@ -70,7 +72,13 @@ impl Connect {
         Ok(Self {
             server: Server::new(program, lab.dir(), ready),
             port,
+            jmx,
         })
+    }
+
+    /// Returns the port at which its metrics can be read by JMX.
+    pub fn jmx(&self) -> u16 {
+        self.jmx
     }
 
     /// Returns the URL of its REST API.
@@ -92,6 +100,23 @@ impl Drop for Connect {
         // The lab's reaper ends what this could not.
         let _ = self.server.kill();
     }
+}
+
+/// Lets anybody on this machine read the metrics.
+fn jmx_flags(port: u16) -> impl Iterator<Item = String> {
+    let flag = |(name, value): (&str, String)| format!("-D{name}={value}");
+    let jmx = "com.sun.management.jmxremote";
+    let local = "127.0.0.1".to_owned();
+    let all = [
+        (format!("{jmx}.port"), port.to_string()),
+        (format!("{jmx}.rmi.port"), port.to_string()),
+        (format!("{jmx}.host"), local.clone()),
+        ("java.rmi.server.hostname".to_owned(), local),
+        (format!("{jmx}.authenticate"), "false".to_owned()),
+        (format!("{jmx}.ssl"), "false".to_owned()),
+    ];
+    all.into_iter()
+        .map(move |(name, value)| flag((name.as_str(), value)))
 }
 
 fn url_of(port: u16) -> String {

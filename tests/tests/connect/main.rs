@@ -4,6 +4,7 @@ mod api;
 mod clients;
 mod compare;
 mod files;
+mod metrics;
 mod normal;
 mod rest;
 mod script;

@@ -142,6 +142,18 @@ const RULES: &[Rule] = &[
         may: &[],
         never: KAFKA_CLIENT,
     },
+    // It feeds readers with anything, so it lies above them all.
+    Rule {
+        name: "walbridge-fuzz",
+        may: &[
+            "walbridge",
+            "walbridge-connector-api",
+            "walbridge-pipeline",
+            "walbridge-postgres-source",
+            "walbridge-schemas",
+        ],
+        never: KAFKA_CLIENT,
+    },
 ];
 
 /// May use everything, and is used by nobody.

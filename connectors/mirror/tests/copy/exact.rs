@@ -38,6 +38,25 @@ fn every_part_of_a_record_is_copied() {
     records.sort_by_key(|record| record.partition);
     assert_eq!(bridge.read_east(&topic), records);
     assert_eq!(bridge.read_west(&topic), records);
+    let partitions = bridge.metrics.partitions();
+    assert_eq!(partitions.len(), 3);
+    for metrics in partitions {
+        let of = &metrics.of;
+        assert_eq!(
+            (of.source.as_str(), of.target.as_str(), &of.topic),
+            ("east", "target", &topic.name)
+        );
+        let own = records.iter().filter(|r| r.partition == of.partition);
+        let bytes: usize = own
+            .clone()
+            .filter_map(|r| Some(r.value.as_ref()?.len()))
+            .sum();
+        assert_eq!(metrics.records.get(), own.count() as u64);
+        assert_eq!(metrics.bytes.get(), bytes as u64);
+        let (age, latency) = (metrics.age_ms.seen(), metrics.latency_ms.seen());
+        let (age, latency) = (age.unwrap(), latency.unwrap());
+        assert!(age.least <= age.most && latency.least <= latency.most);
+    }
 }
 
 #[test]

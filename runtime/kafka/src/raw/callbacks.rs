@@ -59,6 +59,7 @@ unsafe extern "C" fn error(
             std::mem::transmute::<c_int, Code>(code),
         )
     };
+    let _entered = shared.span.enter();
     tracing::warn!(target: "kafka", client = name, code = fault::name(code), "{reason}");
     let error = fault::of(code, Some(reason));
     if code == Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
@@ -76,13 +77,16 @@ unsafe extern "C" fn log(
 ) {
     // SAFETY: librdkafka passes texts that live during the call.
     let (facility, text) = unsafe { (from_c(facility), from_c(text)) };
-    if level >= 7 && matches!(facility.as_str(), "METADATA" | "TOPICPROP") {
-        // SAFETY: the client lives during the call and was made with a `Shared`, to which the opaque
-        // pointer points once it is set.
-        if let Some(shared) = unsafe { sys::rd_kafka_opaque(client).cast::<Shared>().as_ref() } {
-            note(shared, &text);
-        }
+    // SAFETY: the client lives during the call and was made with a `Shared`, to which the opaque
+    // pointer points once it is set.
+    let shared = unsafe { sys::rd_kafka_opaque(client).cast::<Shared>().as_ref() };
+    if level >= 7
+        && matches!(facility.as_str(), "METADATA" | "TOPICPROP")
+        && let Some(shared) = shared
+    {
+        note(shared, &text);
     }
+    let _entered = shared.map(|shared| shared.span.enter());
     // SAFETY: as above; the name is a text that the client owns.
     let name = unsafe { from_c(sys::rd_kafka_name(client)) };
     match level {

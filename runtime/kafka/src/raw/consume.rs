@@ -1,7 +1,7 @@
 //! Consuming: messages in batches from the one queue of a consumer.
 
 use std::collections::VecDeque;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,6 +198,24 @@ impl RawConsumer {
                 .map(Message),
         );
         count
+    }
+
+    /// Returns the end of a partition as the last fetch from it told, without asking anybody.
+    pub(crate) fn known_end(&self, topic: &str, partition: i32) -> Option<i64> {
+        let topic = CString::new(topic).ok()?;
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: client and name are live; the two numbers are written before it returns.
+        let code = unsafe {
+            let client = self.handle.as_ptr();
+            sys::rd_kafka_get_watermark_offsets(
+                client,
+                topic.as_ptr(),
+                partition,
+                &mut low,
+                &mut high,
+            )
+        };
+        (code == Code::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
     }
 
     /// Replaces what is read.

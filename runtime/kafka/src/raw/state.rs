@@ -12,8 +12,10 @@ use crate::error::{ErrorKind, KafkaError};
 pub(crate) const RECORD_OVERHEAD: usize = 160;
 
 /// The state one client shares with its callbacks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shared {
+    /// For whom the client works: its log lines come from threads of librdkafka's.
+    pub(super) span: tracing::Span,
     /// Bytes handed to librdkafka and not yet reported on.
     pub(crate) in_flight: AtomicUsize,
     /// Records that Kafka has taken.
@@ -31,6 +33,25 @@ pub(crate) struct Shared {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is inside is whole at every instant: a panic elsewhere does not spoil it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for Shared {
+    /// Creates the state of a client of whoever calls.
+    fn default() -> Self {
+        Self {
+            acks: Mutex::default(),
+            span: tracing::Span::current(),
+            in_flight: AtomicUsize::new(0),
+            delivered: AtomicU64::new(0),
+            failure: Mutex::default(),
+            trouble: Mutex::default(),
+            ids: Mutex::default(),
+            missing: Mutex::default(),
+            is_missing: AtomicBool::new(false),
+            recreated: Mutex::default(),
+            is_recreated: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Shared {

@@ -2,6 +2,7 @@
 
 mod connectors;
 mod down;
+mod fuzz;
 mod load;
 mod reading;
 mod screen;
@@ -84,6 +85,8 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Feed a reader of other people's input with anything
+    Fuzz(fuzz::Fuzz),
     /// Serve the network between the sites (started by up)
     #[command(hide = true)]
     Link,
@@ -106,6 +109,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Verb::Logs { name, follow } => return logs(&options, name.as_deref(), follow),
         Verb::Test(test) => return test.run(),
         Verb::Bench { args } => return suites::bench(&args),
+        Verb::Fuzz(fuzz) => return fuzz.run(),
         Verb::Link => link(&options)?,
     }
     Ok(ExitCode::SUCCESS)

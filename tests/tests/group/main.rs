@@ -1,5 +1,7 @@
 //! Several workers as one group: whatever becomes of them, every task runs at one of them and at one
-//! only, and what they replicate is whole.
+//! only, and what they replicate is whole: a database's changes, and files that grow all the time.
+
+mod files;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,11 +13,13 @@ use walbridge_tests::chain::{Chain, PATIENCE, Part, Plan, Shape};
 use walbridge_tests::sql::Sql;
 use walbridge_tests::truth::{Pace, Record, Trial, listen};
 
+use files::{FILES, Files};
+
 /// How many sources there are beside the chain's own, of the same database.
 const EXTRAS: usize = 4;
 
-/// How many tasks there are: the extras, the chain's source and its sink.
-const TASKS: usize = EXTRAS + 2;
+/// How many tasks there are: the extras, the chain's source and its sink, and two for each file.
+const TASKS: usize = EXTRAS + 2 + 2 * FILES;
 
 fn extra(number: usize) -> String {
     format!("group_x{number}")
@@ -64,7 +68,7 @@ fn even(chain: &Chain, members: &[usize]) -> Result<(BTreeMap<String, String>, D
 
 /// Waits until something more of the load has gone all the way, and all sources have what is written
 /// now; returns how long it took.
-fn in_step(chain: &Chain, trial: &Trial) -> Result<Duration> {
+fn in_step(chain: &Chain, (trial, files): (&Trial, &Files)) -> Result<Duration> {
     let began = Instant::now();
     let sql = Sql::connect(&chain.east())?;
     let written: String = sql.one("select pg_current_wal_lsn()::text")?;
@@ -89,6 +93,7 @@ fn in_step(chain: &Chain, trial: &Trial) -> Result<Duration> {
         },
     );
     waited.with_context(|| chain.describe())?;
+    files.in_step().with_context(|| chain.describe())?;
     Ok(began.elapsed())
 }
 
@@ -145,14 +150,20 @@ fn moved(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) ->
 fn tasks_run_once_whatever_becomes_of_their_workers() -> Result<()> {
     let lab = Lab::shared()?;
     let _harm = lab.harm();
-    let mut chain = Chain::prepare(lab, Plan::new("group", Shape::OneSite))?;
-    let trial = Trial::start(
-        &chain,
-        Pace {
-            rate: 20,
-            ..Pace::default()
-        },
-    )?;
+    let mut plan = Plan::new("group", Shape::OneSite);
+    // A sink of files repeats what it has not flushed.
+    plan.worker
+        .push(("offset.flush.interval.ms".into(), "1000".into()));
+    let mut chain = Chain::prepare(lab, plan)?;
+    let pace = Pace {
+        rate: 20,
+        ..Pace::default()
+    };
+    let (trial, files) = (
+        Trial::start(&chain, pace)?,
+        Files::start(&lab.dir().join("group-files"))?,
+    );
+    let load = (&trial, &files);
     chain.start()?;
     for number in 0..EXTRAS {
         let mut config = chain.config(Part::Source);
@@ -161,54 +172,51 @@ fn tasks_run_once_whatever_becomes_of_their_workers() -> Result<()> {
         }
         chain.put_any(&extra(number), &config)?;
     }
-    let (alone, _) = even(&chain, &[0])?;
+    files.connect(&chain)?;
+    let (mut before, _) = even(&chain, &[0])?;
     chain.wait_streaming()?;
 
-    // What joins takes its share, and nothing else moves.
-    chain.join(false)?;
-    let (two, joined) = even(&chain, &[0, 1])?;
-    println!("a second worker has its share after {joined:?}");
-    ensure!(moved(&alone, &two) == TASKS / 2, "{alone:?}, then {two:?}");
-    chain.join(true)?;
-    let (three, joined) = even(&chain, &[0, 1, 2])?;
-    println!("a third worker has its share after {joined:?}");
-    ensure!(moved(&two, &three) == TASKS / 3, "{two:?}, then {three:?}");
-    in_step(&chain, &trial)?;
-    let all = [0, 1, 2];
-
-    // Any worker answers for all, and takes any order.
-    for member in all {
-        chain.speak_through(member)?;
-        // This worker may not have read as far as the one before.
-        let (seen, _) = even(&chain, &all)?;
-        ensure!(seen == three, "{three:?}, then {seen:?}");
-        tells_of_all(&chain)?;
-        chain.tell(Part::Source, "PUT", "pause")?;
-        chain.wait_state(Part::Source, "PAUSED")?;
-        chain.tell(Part::Source, "PUT", "resume")?;
-        chain.tell(Part::Sink, "POST", "restart?includeTasks=true")?;
-        even(&chain, &all)?;
-    }
-    in_step(&chain, &trial)?;
-
-    // Killed: the leader, then another.
-    for round in 0..2 {
-        let leading = leader(&chain, &all)?;
-        let victim = if round == 0 {
-            leading
-        } else {
-            others(&all, leading)[0]
-        };
-        let rest = others(&all, victim);
-        chain.speak_through(rest[0])?;
-        chain.member(victim)?.kill()?;
-        let (_, took) = even(&chain, &rest)?;
-        let there = took + in_step(&chain, &trial)?;
-        println!(
-            "worker {victim} killed (leader: {}): its tasks run again after {took:?}, all is in step after {there:?}",
-            round == 0
+    // What joins takes its share, and nothing else moves. One of the five is behind the link.
+    for number in 1..5 {
+        chain.join(number == 2)?;
+        let members: Vec<usize> = (0..=number).collect();
+        let (after, took) = even(&chain, &members)?;
+        println!("worker {number} has its share after {took:?}");
+        let share = TASKS / members.len();
+        ensure!(
+            moved(&before, &after) == share,
+            "{before:?}, then {after:?}"
         );
-        chain.member(victim)?.start()?;
+        before = after;
+    }
+    in_step(&chain, load)?;
+    let all = [0, 1, 2, 3, 4];
+
+    any_answers_for_all(&mut chain, &all, &before)?;
+    in_step(&chain, load)?;
+
+    // Killed: the leader and another at once, then one alone.
+    let leading = leader(&chain, &all)?;
+    let second = others(&all, leading)[0];
+    for victims in [vec![leading, second], vec![second]] {
+        let rest: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|m| !victims.contains(m))
+            .collect();
+        chain.speak_through(rest[0])?;
+        for victim in &victims {
+            chain.member(*victim)?.kill()?;
+        }
+        let (_, took) = even(&chain, &rest)?;
+        let there = took + in_step(&chain, load)?;
+        println!(
+            "workers {victims:?} killed (leader: {leading}): their tasks run again after {took:?}, all is in \
+             step after {there:?}"
+        );
+        for victim in &victims {
+            chain.member(*victim)?.start()?;
+        }
         even(&chain, &all)?;
     }
 
@@ -225,7 +233,7 @@ fn tasks_run_once_whatever_becomes_of_their_workers() -> Result<()> {
     );
     chain.member(victim)?.start()?;
     even(&chain, &all)?;
-    in_step(&chain, &trial)?;
+    in_step(&chain, load)?;
 
     // Paused for longer than its session, in the middle of its work.
     for round in 0..2 {
@@ -239,7 +247,7 @@ fn tasks_run_once_whatever_becomes_of_their_workers() -> Result<()> {
         chain.speak_through(rest[0])?;
         chain.member(victim)?.freeze();
         let found =
-            even(&chain, &rest).and_then(|(_, took)| Ok((took, took + in_step(&chain, &trial)?)));
+            even(&chain, &rest).and_then(|(_, took)| Ok((took, took + in_step(&chain, load)?)));
         chain.member(victim)?.thaw();
         let (took, there) = found?;
         println!(
@@ -248,14 +256,14 @@ fn tasks_run_once_whatever_becomes_of_their_workers() -> Result<()> {
         );
         let (_, took) = even(&chain, &all)?;
         println!("and it is back {took:?} after it went on");
-        in_step(&chain, &trial)?;
+        in_step(&chain, load)?;
     }
 
     // Cut off from Kafka.
     chain.speak_through(0)?;
     lab.link().cut()?;
-    let (_, took) = even(&chain, &[0, 1])?;
-    let there = took + in_step(&chain, &trial)?;
+    let (_, took) = even(&chain, &others(&all, 2))?;
+    let there = took + in_step(&chain, load)?;
     println!(
         "worker 2 cut off: its tasks run again after {took:?}, all is in step after {there:?}"
     );
@@ -268,16 +276,38 @@ fn tasks_run_once_whatever_becomes_of_their_workers() -> Result<()> {
     let kafka = lab.east().kafka();
     kafka.kill()?;
     kafka.start()?;
-    in_step(&chain, &trial)?;
+    in_step(&chain, load)?;
     let (after, _) = even(&chain, &all)?;
     println!(
         "Kafka restarted: {} of {TASKS} tasks moved",
         moved(&before, &after)
     );
 
+    files.judge(&chain)?;
     let outcome = trial.finish(&chain)?;
     println!("{outcome:?}");
     judge_extras(&chain)
+}
+
+/// Any worker answers for all, and takes any order.
+fn any_answers_for_all(
+    chain: &mut Chain,
+    all: &[usize],
+    owners: &BTreeMap<String, String>,
+) -> Result<()> {
+    for member in all {
+        chain.speak_through(*member)?;
+        // This worker may not have read as far as the one before.
+        let (seen, _) = even(chain, all)?;
+        ensure!(seen == *owners, "{owners:?}, then {seen:?}");
+        tells_of_all(chain)?;
+        chain.tell(Part::Source, "PUT", "pause")?;
+        chain.wait_state(Part::Source, "PAUSED")?;
+        chain.tell(Part::Source, "PUT", "resume")?;
+        chain.tell(Part::Sink, "POST", "restart?includeTasks=true")?;
+        even(chain, all)?;
+    }
+    Ok(())
 }
 
 /// Holds the topics of the further sources against what the primary recorded.

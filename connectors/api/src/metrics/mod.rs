@@ -1,8 +1,14 @@
 //! What a task counts while it runs.
 
+mod partition;
+mod window;
+
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use partition::{Copied, PartitionMetrics};
+pub use window::{Seen, Spread, Total};
 
 macro_rules! task_metrics {
     (counters { $($(#[$cdoc:meta])* $counter:ident,)* } gauges { $($(#[$gdoc:meta])* $gauge:ident,)* }) => {
@@ -14,6 +20,7 @@ macro_rules! task_metrics {
             turns: AtomicU64,
             moves: AtomicU64,
             facts: Mutex<BTreeMap<&'static str, String>>,
+            partitions: Mutex<BTreeMap<Copied, Arc<PartitionMetrics>>>,
         }
 
         impl Default for TaskMetrics {
@@ -24,6 +31,7 @@ macro_rules! task_metrics {
                     turns: AtomicU64::new(0),
                     moves: AtomicU64::new(0),
                     facts: Mutex::default(),
+                    partitions: Mutex::default(),
                 }
             }
         }
@@ -77,6 +85,8 @@ task_metrics! {
         lag_bytes,
         /// Source transactions known but not yet done; records for a mirror.
         lag_transactions,
+        /// Records known but not yet done.
+        lag_records,
         /// Age of the oldest change not yet done, in milliseconds; 0 when all is done.
         lag_ms,
         /// Write-ahead log the server keeps because of this task's slot, in bytes.
@@ -138,5 +148,24 @@ impl TaskMetrics {
             .lock()
             .map(|facts| facts.clone())
             .unwrap_or_default()
+    }
+
+    /// Returns the counters of a partition that the task copies, the same ones each time it is asked for.
+    pub fn partition(&self, of: Copied) -> Arc<PartitionMetrics> {
+        let mut all = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let metrics = all
+            .entry(of)
+            .or_insert_with_key(|of| Arc::new(PartitionMetrics::new(of.clone())));
+        Arc::clone(metrics)
+    }
+
+    /// Returns the partitions that the task copies.
+    pub fn partitions(&self) -> Vec<Arc<PartitionMetrics>> {
+        let all = self.partitions.lock();
+        let all = all.unwrap_or_else(PoisonError::into_inner);
+        all.values().map(Arc::clone).collect()
     }
 }

@@ -1,14 +1,18 @@
 //! Log lines on standard error, and the levels that hold, which people change while the worker runs.
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _, reload};
+use tracing_subscriber::{EnvFilter, reload};
+
+use self::lines::Lines;
+pub(crate) use self::lines::name_worker;
 
 /// The logger above all others, by Kafka Connect's name.
 const ROOT: &str = "root";
@@ -26,25 +30,20 @@ const KNOWN: [&str; 6] = [
 /// Who changed what is logged whatever the level; only a directive of its own takes it away.
 const AUDIT: &str = "walbridge::audit=info";
 
+/// The target of the spans that say for whom a line is written.
+pub(crate) const NAMES: &str = "walbridge::names";
+
 /// Starts logging, as text or JSON, with a level or directives such as `info,walbridge=debug`.
 ///
 /// # Errors
 /// In words, if the directives make no sense.
 pub fn start(level: &str, json: bool) -> Result<(), String> {
-    let filter = EnvFilter::try_new(format!("{AUDIT},{level}"))
+    let filter = EnvFilter::try_new(format!("{},{level}", always()))
         .map_err(|error| format!("log.level: {error}"))?;
     let (filter, handle) = reload::Layer::new(filter);
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let lines = if json {
-        lines.json().flatten_event(true).boxed()
-    } else {
-        lines.with_target(false).boxed()
-    };
     tracing_subscriber::registry()
         .with(filter)
-        .with(lines)
+        .with(Lines::new(json))
         .try_init()
         .map_err(|error| error.to_string())?;
     let mut levels = loggers().lock();
@@ -54,6 +53,11 @@ pub fn start(level: &str, json: bool) -> Result<(), String> {
         handle.reload(filter).map_err(|error| error.to_string())
     }));
     Ok(())
+}
+
+/// Returns the directives that hold whatever level is set.
+fn always() -> String {
+    format!("{AUDIT},{NAMES}=error")
 }
 
 /// Returns the process's loggers.
@@ -184,7 +188,7 @@ impl Levels {
 
     /// Lets what was set hold.
     fn reload(&self) -> Result<(), String> {
-        let mut all = format!("{AUDIT},{}", self.base);
+        let mut all = format!("{},{}", always(), self.base);
         for (name, (level, _)) in &self.set {
             let level = match *level {
                 "FATAL" => "error".to_owned(),
