@@ -208,6 +208,7 @@ mod tests {
                 .collect(),
             key: vec!["id".into()],
             identity: "default".into(),
+            layout: None,
         }
     }
 

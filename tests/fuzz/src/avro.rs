@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use walbridge_connector_api::Headers;
 use walbridge_pipeline::converters::Converter as _;
-use walbridge_pipeline::converters::avro::{AvroConverter, AvroOptions, SchemaStore, SubjectNames};
+use walbridge_pipeline::converters::avro::{
+    AvroConverter, AvroOptions, SchemaStore, SubjectNames, Writing,
+};
 use walbridge_schemas::registry::RegistryError;
 use walbridge_schemas::transaction::TransactionEvent;
 use walbridge_schemas::{RowSchema, ValueSchema, avro, frame, marks};
@@ -17,6 +19,14 @@ struct One(Arc<str>);
 impl SchemaStore for One {
     fn register(&self, _: &str, _: &str) -> Result<u32, RegistryError> {
         Ok(1)
+    }
+
+    fn find(&self, _: &str, _: &str) -> Result<u32, RegistryError> {
+        Ok(1)
+    }
+
+    fn latest(&self, _: &str) -> Result<(u32, Arc<str>), RegistryError> {
+        Ok((1, Arc::clone(&self.0)))
     }
 
     fn schema(&self, _: u32) -> Result<Arc<str>, RegistryError> {
@@ -38,6 +48,7 @@ pub fn avro_converter(data: &[u8]) {
         let options = AvroOptions {
             key: false,
             subjects: SubjectNames::Topic,
+            writing: Writing::Register,
             metadata: true,
             enhanced,
             cache: 10,
@@ -45,6 +56,10 @@ pub fn avro_converter(data: &[u8]) {
         let mut converter = AvroConverter::new(Box::new(One(schema.into())), options);
         if let Ok(read) = converter.decode("topic", Some(&framed)) {
             let _ = converter.encode("topic", &read);
+            let writing = Writing::Latest { strict: true };
+            let options = AvroOptions { writing, ..options };
+            let mut latest = AvroConverter::new(Box::new(One(schema.into())), options);
+            let _ = latest.encode("topic", &read);
         }
     }
 }
