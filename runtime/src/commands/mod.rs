@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use folder::{ConnectorFile, Folder};
 use tokio::signal::unix::{SignalKind, signal};
 use walbridge::catalog::Catalog;
-use walbridge::config::{WorkerConfig, plugin_path};
+use walbridge::config::{ConnectorRules, WorkerConfig, plugin_path};
 use walbridge::secrets::Resolver;
 use walbridge::{Stopper, Worker, WorkerError, connector, crash, logging};
 
@@ -108,10 +108,10 @@ pub(crate) fn check(paths: &[PathBuf], env: &BTreeMap<String, String>) -> ExitCo
         .iter()
         .map(|file| (file, check_worker(file, env)));
     let catalog = catalog_of(&folder, env);
-    let connectors = folder
-        .connectors
-        .iter()
-        .map(|file| (&file.path, check_connector(file, &catalog)));
+    let connectors = folder.connectors.iter().map(|file| {
+        let rules = rules(&folder, &file.path, env);
+        (&file.path, check_connector(file, &catalog, &rules))
+    });
     for (file, found) in workers.chain(connectors) {
         if found.is_empty() {
             say(&format!("{}: good", file.display()));
@@ -166,9 +166,23 @@ fn catalog_of(folder: &Folder, env: &BTreeMap<String, String>) -> Catalog {
     catalog
 }
 
-fn check_connector(file: &ConnectorFile, catalog: &Catalog) -> Vec<String> {
+/// Returns what the worker allows whose file lies beside a connector's.
+fn rules(folder: &Folder, connector: &Path, env: &BTreeMap<String, String>) -> ConnectorRules {
+    let mut beside = folder
+        .workers
+        .iter()
+        .filter(|worker| worker.parent() == connector.parent());
+    let worker = beside.find_map(|worker| WorkerConfig::load(worker, env).ok());
+    worker.map(|worker| worker.rules).unwrap_or_default()
+}
+
+fn check_connector(
+    file: &ConnectorFile,
+    catalog: &Catalog,
+    rules: &ConnectorRules,
+) -> Vec<String> {
     let shown = file.path.display();
-    match connector::check(catalog, &Resolver::new(), &file.config) {
+    match connector::check_for(catalog, &Resolver::new(), &file.config, rules) {
         Ok(checked) => checked
             .problems
             .iter()

@@ -102,7 +102,7 @@ impl Offsets {
             match own {
                 None => merged.push(other),
                 Some(own) if own.offset != other.offset && own.at < other.at => {
-                    tracing::warn!(
+                    tracing::debug!(
                         connector,
                         partition = %json!(own.partition),
                         own = %json!(own.offset),

@@ -44,7 +44,11 @@ impl<'a, 'b> AtLeastOnce<'a, 'b> {
             let part = self.task.poll(PATIENCE.min(interval))?;
             self.task.metrics.turn(part.is_some());
             if let Some(part) = part {
-                self.send(part.batch)?;
+                match self.send(part.batch) {
+                    // Told to stop while there was no room: what is not sent is read again.
+                    Err(_) if self.task.stop.is_stopped() => break,
+                    sent => sent?,
+                }
             }
             self.producer.serve(Duration::ZERO)?;
             self.settle()?;

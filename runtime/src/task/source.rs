@@ -60,9 +60,9 @@ enum Writer {
 /// Runs a source task until it is told to stop.
 ///
 /// The producer comes first: once it has taken over the transactional id, nobody else can commit, and
-/// the offsets read after that are the last there will be. Only then `current` says whether this task is
-/// still what the config topic says: the leader fences the producers of former tasks after it has
-/// written what the new ones are, and an id taken over later belongs to a task that reads that.
+/// the offsets read after that are the last there will be. Before and after that `current` says whether
+/// this task is still what the config topic says: the leader fences the producers of former tasks after it
+/// has written what the new ones are, and an id taken over later belongs to a task that reads that.
 pub(super) fn run(
     shared: &Shared,
     connector: &dyn Connector,
@@ -80,6 +80,11 @@ pub(super) fn run(
     let config = &shared.config;
     let client = format!("{name}-{task}");
     let exactly = is_exactly_once(connector, settings, &config.rules);
+    // One that is no longer meant to run must not fence the one that is.
+    if !shared.lease.wait(&stop) {
+        return Ok(());
+    }
+    current()?;
     let writer = if exactly {
         let id = format!("{}-{name}-{task}", context.group);
         let client = clients::producer(config, settings, &client)?;
@@ -88,15 +93,11 @@ pub(super) fn run(
         let client = clients::plain_producer(config, settings, &client)?;
         Writer::Acknowledged(AckedProducer::new(&client, stop.clone())?)
     };
-    current()?;
+    if exactly {
+        current()?;
+    }
     let (store, offsets) = OffsetStore::open(shared, settings, &name, &stop)?;
     let admin = Admin::new(&clients::admin_of(config, settings, &client)?)?;
-    let metrics = Arc::clone(&context.metrics);
-    let ends = boundary(connector.form(), settings, config.limits.flush_interval);
-    let context = TaskContext { offsets, ..context };
-    let transactions = (exactly && ends == Boundary::Defined).then(TransactionContext::new);
-    let input = open(shared, connector, settings, context, live, transactions)?;
-    running();
     let creator = TopicCreator::new(
         admin,
         &config.limits,
@@ -104,6 +105,12 @@ pub(super) fn run(
         store.primary(),
         stop.clone(),
     )?;
+    let metrics = Arc::clone(&context.metrics);
+    let ends = boundary(connector.form(), settings, config.limits.flush_interval);
+    let context = TaskContext { offsets, ..context };
+    let transactions = (exactly && ends == Boundary::Defined).then(TransactionContext::new);
+    let input = open(shared, connector, settings, context, live, transactions)?;
+    running();
     let mut task = SourceLoop {
         shared,
         store,
