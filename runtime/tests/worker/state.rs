@@ -66,6 +66,7 @@ fn topics_hold_connects_records() {
             "connector-f",
             "task-f-0",
             "commit-f",
+            "tasks-fencing-f",
             "commit-f",
             "target-state-f",
             "connector-f",
@@ -80,8 +81,9 @@ fn topics_hold_connects_records() {
         "org.example.CounterConnector"
     );
     assert_eq!(json(2), json!({ "tasks": 1 }));
-    assert_eq!(json(3), json!({ "tasks": 0 }));
-    assert_eq!(json(4), json!({ "state": "PAUSED", "state.v2": "STOPPED" }));
+    assert_eq!(json(3), json!({ "task-count": 1 }));
+    assert_eq!(json(4), json!({ "tasks": 0 }));
+    assert_eq!(json(5), json!({ "state": "PAUSED", "state.v2": "STOPPED" }));
     let statuses = read(&topic("status"), 5, |found| {
         found
             .iter()
