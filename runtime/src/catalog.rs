@@ -61,7 +61,7 @@ impl Catalog {
         let (found, mut problems) = library::load(paths);
         for (connector, file) in found {
             let class = connector.class();
-            let mut names = connector.aliases().iter().copied().chain([class]);
+            let mut names = names(connector.as_ref());
             if let Some((name, at)) = names.find_map(|name| Some((name, self.position(name)?))) {
                 let (other, whose) = (self.connectors[at].class(), self.location(at));
                 let what = format!("its {class} goes by {name}, which {other} has ({whose})");
@@ -96,21 +96,8 @@ impl Catalog {
 
     fn position(&self, class: &str) -> Option<usize> {
         let class = class.trim();
-        self.connectors.iter().position(|connector| {
-            let mut names = connector
-                .aliases()
-                .iter()
-                .copied()
-                .chain([connector.class()]);
-            names.any(|name| {
-                let simple = name.rsplit('.').next().unwrap_or(name);
-                class == name
-                    || class == simple
-                    || simple
-                        .strip_suffix("Connector")
-                        .is_some_and(|short| short == class)
-            })
-        })
+        let mut all = self.connectors.iter();
+        all.position(|connector| names(connector.as_ref()).any(|name| name == class))
     }
 
     /// Returns Kafka Connect's words for a class that is not there.
@@ -122,4 +109,17 @@ impl Catalog {
             known.join(", ")
         )
     }
+}
+
+/// Returns everything that a connector can be called: its class and its aliases, each whole, without its
+/// package, and without `Connector` behind that.
+fn names(connector: &dyn Connector) -> impl Iterator<Item = &'static str> + use<> {
+    let all = [connector.class()].into_iter();
+    let all = all.chain(connector.aliases().iter().copied());
+    all.flat_map(|name| {
+        let simple = name.rsplit('.').next().unwrap_or(name);
+        [Some(name), Some(simple), simple.strip_suffix("Connector")]
+            .into_iter()
+            .flatten()
+    })
 }

@@ -2,7 +2,7 @@
 //! administration.
 //!
 //! Whole [`Batch`](walbridge_connector_api::Batch)es go in and come out; there is no future, no
-//! channel and no allocation per record. All `unsafe` code of the project is in the module `raw`.
+//! channel and no allocation per record. All `unsafe` code of this crate is in the module `raw`.
 //!
 //! ```text
 //!  Batch ─▶ TransactionalProducer ─▶ Kafka ─▶ Consumer ─▶ Batch

@@ -462,7 +462,7 @@ fn libraries_that_do_not_fit_are_refused_all_at_once() {
         ),
         (
             at("h-taken.so"),
-            "its org.example.FileStreamSinkConnector goes by org.example.FileStreamSinkConnector, which \
+            "its org.example.FileStreamSinkConnector goes by FileStreamSinkConnector, which \
              org.apache.kafka.connect.file.FileStreamSinkConnector has (built-in)",
         ),
         (

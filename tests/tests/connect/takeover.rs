@@ -139,6 +139,13 @@ fn foreign(lab: &Lab, group: &str, database: &str) -> Vec<(&'static str, Value)>
         "target.cluster.bootstrap.servers": lab.east().kafka().bootstrap(),
         "topics": format!("{group}-none"), "tasks.max": "1",
     });
+    let heartbeat = json!({
+        "connector.class": "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector",
+        "source.cluster.alias": group, "target.cluster.alias": "B",
+        "source.cluster.bootstrap.servers": lab.west().kafka().bootstrap(),
+        "target.cluster.bootstrap.servers": lab.east().kafka().bootstrap(),
+        "heartbeats.topic.replication.factor": "1", "tasks.max": "1",
+    });
     let mut named = mirror.clone();
     named["replication.policy.class"] =
         json!("org.apache.kafka.connect.mirror.DefaultReplicationPolicy");
@@ -149,6 +156,7 @@ fn foreign(lab: &Lab, group: &str, database: &str) -> Vec<(&'static str, Value)>
         ("debezium-strange", strange),
         ("jdbc", jdbc),
         ("mirror", named),
+        ("heartbeat", heartbeat),
         ("mirror-strange", synced),
     ]
 }
@@ -156,7 +164,7 @@ fn foreign(lab: &Lab, group: &str, database: &str) -> Vec<(&'static str, Value)>
 /// Resumes the connectors of foreign classes: they run, or say what to write instead.
 fn judge_foreign(ours: &Api, worker: &Worker, name: &impl Fn(&str) -> String) -> Result<()> {
     let resume = |what: &str| ours.put(&format!("/{}/resume", name(what)), &json!({}));
-    for what in ["debezium", "mirror"] {
+    for what in ["debezium", "mirror", "heartbeat"] {
         resume(what)?;
         ours.wait_states(&name(what), &["RUNNING", "RUNNING"])
             .with_context(|| worker.log_tail(20))?;

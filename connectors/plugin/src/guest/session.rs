@@ -20,6 +20,9 @@ use crate::operation;
 /// How many batches are kept for their memory.
 const SPARE: usize = 2;
 
+/// How many bytes the length of an answer's body takes.
+const LENGTH: usize = size_of::<u64>();
+
 enum Task {
     Source(Box<dyn SourceTask>),
     RecordSource(Box<dyn RecordSource>),
@@ -125,16 +128,17 @@ impl Session {
             return Reply::malformed("the task has panicked and cannot be called any more");
         }
         self.broken = true;
-        let mut body = Vec::new();
-        let done = self.carry_out(operation, input, control, &mut body);
+        // The body's length comes first, once it is known.
+        let mut reply = vec![0; LENGTH];
+        let done = self.carry_out(operation, input, control, &mut reply);
         self.spare.append(&mut control.returned());
         self.spare.truncate(SPARE);
         let reply = match done {
-            Ok(()) => self.with_aside(status::OK, &body),
+            Ok(()) => self.with_aside(status::OK, reply),
             Err(Failure::Connector(error)) => {
-                body.clear();
-                error.write(&mut body);
-                self.with_aside(status::ERROR, &body)
+                reply.truncate(LENGTH);
+                error.write(&mut reply);
+                self.with_aside(status::ERROR, reply)
             }
             Err(Failure::Malformed(error)) => Err(error),
         };
@@ -142,16 +146,15 @@ impl Session {
         reply.unwrap_or_else(Reply::from)
     }
 
-    fn with_aside(&mut self, status: i32, body: &[u8]) -> Result<Reply, Malformed> {
+    /// Adds what stands beside an answer: behind it, for of its schemas the other side is told first.
+    fn with_aside(&mut self, status: i32, mut bytes: Vec<u8>) -> Result<Reply, Malformed> {
         let errant = match &self.task {
             Task::RecordSink(_, reporter) => reporter.take(),
             _ => Vec::new(),
         };
         let counted = Counted::since(&mut self.counted, &self.metrics);
-        let mut bytes = Vec::with_capacity(body.len() + 64);
-        // Of schemas in the body the other side is told there; those here come after it.
-        (body.len() as u64).write(&mut bytes);
-        bytes.extend_from_slice(body);
+        let len = (bytes.len() - LENGTH) as u64;
+        bytes[..LENGTH].copy_from_slice(&len.to_le_bytes());
         Aside { counted, errant }.write(&mut self.schemas_out, &mut bytes)?;
         Ok(Reply { status, bytes })
     }

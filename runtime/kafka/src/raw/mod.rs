@@ -1,4 +1,4 @@
-//! Calls into librdkafka: the only unsafe code of the project.
+//! Calls into librdkafka: the only unsafe code of this crate.
 //!
 //! Everything handed out of here is safe to use: pointers are owned by types that free them, bytes are
 //! borrowed for as long as their message lives, and callbacks touch nothing but [`state::Shared`].
