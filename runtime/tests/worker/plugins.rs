@@ -42,8 +42,8 @@ impl Site {
              status.storage.topic = \"{group}-status\"\noffset.storage.partitions = 3\n\
              config.storage.replication.factor = 1\noffset.storage.replication.factor = 1\n\
              status.storage.replication.factor = 1\noffset.flush.interval.ms = 300\n\
-             key.converter = \"StringConverter\"\nvalue.converter = \"JsonConverter\"\n\
-             value.converter.schemas.enable = \"false\"\nplugin.path = [\"{}\"]\n",
+             key.converter = \"StringConverter\"\n\"value.converter\" = \"JsonConverter\"\n\
+             \"value.converter.schemas.enable\" = \"false\"\nplugin.path = [\"{}\"]\n",
             kafka(),
             site.url,
             site.path("plugins").display(),
