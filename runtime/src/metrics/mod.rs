@@ -13,6 +13,8 @@ mod connector;
 mod metric;
 mod mirror;
 mod own;
+mod sink;
+mod source;
 mod task;
 mod worker;
 
@@ -58,8 +60,8 @@ pub fn all() -> Vec<(&'static str, Vec<Metric>)> {
         ("connect-worker-rebalance-metrics", rebalance.collect()),
         ("connector-metrics", connector.collect()),
         ("connector-task-metrics", common),
-        ("source-task-metrics", of_tasks(&task::SOURCE)),
-        ("sink-task-metrics", of_tasks(&task::SINK)),
+        ("source-task-metrics", of_tasks(&source::SOURCE)),
+        ("sink-task-metrics", of_tasks(&sink::SINK)),
         ("task-error-metrics", task::TASK_ERRORS.to_vec()),
         ("MirrorSourceConnector", mirror.collect()),
         ("walbridge", own),
@@ -95,8 +97,8 @@ impl Collector for Everything {
 }
 
 fn tasks(encoder: &mut DescriptorEncoder<'_>, live: &[Arc<LiveTask>]) -> fmt::Result {
-    let tables = task::COMMON.iter().chain(&task::SOURCE);
-    for (metric, read) in tables.chain(&task::SINK).chain(&own::OWN) {
+    let tables = task::COMMON.iter().chain(&source::SOURCE);
+    for (metric, read) in tables.chain(&sink::SINK).chain(&own::OWN) {
         let all = live.iter().filter_map(|task| {
             let value = read(task)?;
             Some((of(&task.connector, task.task), value))

@@ -1,9 +1,8 @@
-//! Metrics of tasks: Kafka Connect's `connector-task-metrics`, `source-task-metrics`,
-//! `sink-task-metrics` and `task-error-metrics`.
+//! Metrics of all tasks: Kafka Connect's `connector-task-metrics` and `task-error-metrics`.
 
-use walbridge_connector_api::{ConnectorKind, Seen, Spread, Total};
+use walbridge_connector_api::{Seen, Spread, Total};
 
-use super::metric::{Metric, Value, counter, gauge, text};
+use super::metric::{Metric, Value, gauge, text};
 use crate::task::{COUNTERS as ERRORS, LiveTask};
 
 /// The labels of a task.
@@ -12,12 +11,12 @@ pub(super) const TASK: &[&str] = &["connector", "task"];
 /// A metric of a task, and how it is read; `None` if the task has nothing of the kind.
 pub(super) type TaskMetric = (Metric, fn(&LiveTask) -> Option<Value>);
 
-fn rate(task: &LiveTask, total: &Total) -> Value {
+pub(super) fn rate(task: &LiveTask, total: &Total) -> Value {
     Value::Real(total.recent() as f64 / task.counts.window_seconds())
 }
 
 /// Returns one figure of a spread of microseconds, in milliseconds.
-fn millis(spread: &Spread, figure: fn(&Seen) -> f64) -> Value {
+pub(super) fn millis(spread: &Spread, figure: fn(&Seen) -> f64) -> Value {
     let figure = spread.seen().map_or(f64::NAN, |seen| figure(&seen));
     Value::Real(figure / 1000.0)
 }
@@ -37,14 +36,6 @@ fn share(some: &Total, others: &Total) -> Value {
     let (some, others) = (some.recent() as f64, others.recent() as f64);
     let all = some + others;
     Value::Real(if all > 0.0 { some / all } else { 0.0 })
-}
-
-fn source(task: &LiveTask) -> Option<&LiveTask> {
-    Some(task).filter(|task| task.kind == ConnectorKind::Source)
-}
-
-fn sink(task: &LiveTask) -> Option<&LiveTask> {
-    Some(task).filter(|task| task.kind == ConnectorKind::Sink)
 }
 
 /// `connector-task-metrics`, but for `status` and the ratios, which paused tasks have too.
@@ -188,217 +179,6 @@ pub(super) const CLASSES: [(Metric, &str); 11] = [
             "The version of the headers' converter",
         ),
         "header-converter-version",
-    ),
-];
-
-/// `source-task-metrics`.
-pub(super) const SOURCE: [TaskMetric; 12] = [
-    (
-        counter(
-            "kafka_connect_source_task_metrics_source_record_poll",
-            TASK,
-            "Records that the connector has handed out, before transforms",
-        ),
-        |t| source(t).map(|t| Value::Count(t.counts.polled.get())),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_source_record_poll_rate",
-            TASK,
-            "Records a second that the connector hands out, before transforms",
-        ),
-        |t| source(t).map(|t| rate(t, &t.counts.polled)),
-    ),
-    (
-        counter(
-            "kafka_connect_source_task_metrics_source_record_write",
-            TASK,
-            "Records in Kafka, in transactions that have committed",
-        ),
-        |t| source(t).map(|t| Value::Count(t.counts.written.get())),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_source_record_write_rate",
-            TASK,
-            "Records a second that come into Kafka, in transactions that have committed",
-        ),
-        |t| source(t).map(|t| rate(t, &t.counts.written)),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_poll_batch_avg_time_ms",
-            TASK,
-            "What a poll that returned records took on average, waiting for them included",
-        ),
-        |t| source(t).map(|t| millis(&t.counts.poll_us, MEAN)),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_poll_batch_max_time_ms",
-            TASK,
-            "What the longest poll that returned records took, waiting for them included",
-        ),
-        |t| source(t).map(|t| millis(&t.counts.poll_us, MOST)),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_source_record_active_count",
-            TASK,
-            "Records in the Kafka transaction that is open",
-        ),
-        |t| source(t).map(|t| Value::Whole(t.counts.active.get().unwrap_or(0))),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_source_record_active_count_avg",
-            TASK,
-            "Records in the open Kafka transaction, on average over its batches",
-        ),
-        |t| source(t).map(|t| spread(&t.counts.actives, MEAN)),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_source_record_active_count_max",
-            TASK,
-            "Most records in an open Kafka transaction",
-        ),
-        |t| source(t).map(|t| spread(&t.counts.actives, MOST)),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_transaction_size_min",
-            TASK,
-            "Records in the smallest Kafka transaction",
-        ),
-        |t| source(t).map(|t| spread(&t.counts.transaction, LEAST)),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_transaction_size_avg",
-            TASK,
-            "Records in a Kafka transaction, on average",
-        ),
-        |t| source(t).map(|t| spread(&t.counts.transaction, MEAN)),
-    ),
-    (
-        gauge(
-            "kafka_connect_source_task_metrics_transaction_size_max",
-            TASK,
-            "Records in the largest Kafka transaction",
-        ),
-        |t| source(t).map(|t| spread(&t.counts.transaction, MOST)),
-    ),
-];
-
-/// `sink-task-metrics`.
-pub(super) const SINK: [TaskMetric; 13] = [
-    (
-        counter(
-            "kafka_connect_sink_task_metrics_sink_record_read",
-            TASK,
-            "Records read from Kafka, before transforms",
-        ),
-        |t| sink(t).map(|t| Value::Count(t.counts.read.get())),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_sink_record_read_rate",
-            TASK,
-            "Records a second read from Kafka, before transforms",
-        ),
-        |t| sink(t).map(|t| rate(t, &t.counts.read)),
-    ),
-    (
-        counter(
-            "kafka_connect_sink_task_metrics_sink_record_send",
-            TASK,
-            "Records given to the connector, after transforms",
-        ),
-        |t| sink(t).map(|t| Value::Count(t.counts.sent.get())),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_sink_record_send_rate",
-            TASK,
-            "Records a second given to the connector, after transforms",
-        ),
-        |t| sink(t).map(|t| rate(t, &t.counts.sent)),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_partition_count",
-            TASK,
-            "Partitions that the task reads",
-        ),
-        |t| sink(t).map(|t| Value::Whole(t.counts.partitions.get().unwrap_or(0))),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_offset_commit_seq_no",
-            TASK,
-            "The number of the last offset commit",
-        ),
-        |t| {
-            let all = |t: &LiveTask| t.counts.commits.get() + t.counts.failed_commits.get();
-            sink(t).map(|t| Value::Count(all(t)))
-        },
-    ),
-    (
-        counter(
-            "kafka_connect_sink_task_metrics_offset_commit_completion",
-            TASK,
-            "Offset commits that succeeded",
-        ),
-        |t| sink(t).map(|t| Value::Count(t.counts.commits.get())),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_offset_commit_completion_rate",
-            TASK,
-            "Offset commits a second that succeed",
-        ),
-        |t| sink(t).map(|t| rate(t, &t.counts.commits)),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_put_batch_avg_time_ms",
-            TASK,
-            "What the connector took for a batch, on average",
-        ),
-        |t| sink(t).map(|t| millis(&t.counts.put_us, MEAN)),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_put_batch_max_time_ms",
-            TASK,
-            "What the connector took for the slowest batch",
-        ),
-        |t| sink(t).map(|t| millis(&t.counts.put_us, MOST)),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_sink_record_active_count",
-            TASK,
-            "Records that were read and are not applied or flushed yet, by their offsets",
-        ),
-        |t| sink(t).map(|t| Value::Whole(t.counts.active.get().unwrap_or(0))),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_sink_record_active_count_avg",
-            TASK,
-            "Records that were read and are not applied yet, on average over seconds",
-        ),
-        |t| sink(t).map(|t| spread(&t.counts.actives, MEAN)),
-    ),
-    (
-        gauge(
-            "kafka_connect_sink_task_metrics_sink_record_active_count_max",
-            TASK,
-            "Most records that were read and not applied",
-        ),
-        |t| sink(t).map(|t| spread(&t.counts.actives, MOST)),
     ),
 ];
 

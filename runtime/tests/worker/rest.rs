@@ -346,11 +346,13 @@ fn metrics_and_health_tell_of_tasks() {
     assert_eq!(worker.create("m", &config).status, 201);
     let text = wait("three rows in the metrics", || {
         let text = worker.get("/metrics").text;
-        text.contains("walbridge_task_rows_total{connector=\"m\",task=\"0\"} 3")
-            .then_some(text)
+        // A source's records count as written once their transaction has committed.
+        let written = "source_record_write_total{connector=\"m\",task=\"0\"} 3";
+        text.contains(written).then_some(text)
     });
     for line in [
         "kafka_connect_source_task_metrics_source_record_write_total{connector=\"m\",task=\"0\"} 3",
+        "walbridge_task_rows_total{connector=\"m\",task=\"0\"} 3",
         "kafka_connect_connector_task_metrics_status{connector=\"m\",task=\"0\",status=\"running\"} 1",
         "kafka_connect_connect_worker_metrics_task_count 1",
         "walbridge_task_lag_bytes{connector=\"m\",task=\"0\"} 0",
