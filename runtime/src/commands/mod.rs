@@ -176,11 +176,7 @@ fn rules(folder: &Folder, connector: &Path, env: &BTreeMap<String, String>) -> C
     worker.map(|worker| worker.rules).unwrap_or_default()
 }
 
-fn check_connector(
-    file: &ConnectorFile,
-    catalog: &Catalog,
-    rules: &ConnectorRules,
-) -> Vec<String> {
+fn check_connector(file: &ConnectorFile, catalog: &Catalog, rules: &ConnectorRules) -> Vec<String> {
     let shown = file.path.display();
     match connector::check_for(catalog, &Resolver::new(), &file.config, rules) {
         Ok(checked) => checked
