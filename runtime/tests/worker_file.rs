@@ -86,6 +86,10 @@ fn files_that_are_not_there_or_not_toml_say_so() {
         found.starts_with("1 mistake\n  DIR/worker.toml: "),
         "{found}"
     );
+    let text =
+        format!("{GOOD}\n[value]\nconverter = \"x\"\nconverter.schemas.enable = \"false\"\n");
+    let nested = load(&text, &[]).unwrap_err();
+    assert!(nested.contains("put keys in quotes"), "{nested}");
     let none = WorkerConfig::load("/nowhere/worker.toml".as_ref(), &BTreeMap::new()).unwrap_err();
     assert!(
         none.to_string()

@@ -61,7 +61,7 @@ pub(super) fn read(
     };
     let mut raw = Raw::new();
     let file = Figment::from(Toml::string(text));
-    let from_file = collect(&file).map_err(|e| whole(e.to_string()))?;
+    let from_file = collect(&file).map_err(|e| whole(not_toml(&e)))?;
     for (key, value) in from_file {
         raw.insert(key, (value, Origin::File(shown.to_owned())));
     }
@@ -71,6 +71,19 @@ pub(super) fn read(
         raw.insert(key, (value, Origin::Environment(name)));
     }
     Ok(raw)
+}
+
+/// Says what is wrong with a file's form. TOML takes `a.b = …` beside `a = …` for one thing that is a table
+/// and a text at once, which many keys of Kafka Connect look like.
+fn not_toml(error: &figment::Error) -> String {
+    let text = error.to_string();
+    if text.contains("dotted key") || text.contains("duplicate key") {
+        return format!(
+            "{}; put keys in quotes: \"value.converter.schemas.enable\" = …",
+            text.trim_end()
+        );
+    }
+    text
 }
 
 fn collect(figment: &Figment) -> Result<Vec<(String, String)>, Box<figment::Error>> {
