@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use walbridge_connector_api::{
     ConnectorError, OffsetEntry, Result, Settings, StopToken, TopicSpec,
 };
-use walbridge_kafka::{Admin, CompactedLog, LogWriter};
+use walbridge_kafka::{Admin, CompactedLog, LogWriter, TopicRecord};
 
 use crate::clients;
 use crate::connector::delivery::OFFSETS_TOPIC;
@@ -17,9 +17,6 @@ use crate::worker::Shared;
 const SLICE: Duration = Duration::from_secs(1);
 /// How long it may take in all.
 const READ: Duration = Duration::from_secs(30);
-
-/// A record of an offsets topic: the topic, the key, the value.
-pub(crate) type OffsetRecord<'a> = (&'a str, Vec<u8>, Option<Vec<u8>>);
 
 /// Where the offsets of one source go.
 pub(crate) struct OffsetStore {
@@ -91,7 +88,7 @@ impl OffsetStore {
         &'s self,
         shared: &Shared,
         entries: &[OffsetEntry],
-        mut write: impl FnMut(OffsetRecord<'s>) -> std::result::Result<(), E>,
+        mut write: impl FnMut(TopicRecord<'s>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let theirs = |entry: &OffsetEntry| {
             let (key, value) = shared.offsets().record(&self.connector, entry);

@@ -12,6 +12,9 @@ use crate::outbox::{Outbox, settings};
 /// How long one call into librdkafka may take.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// A record without headers: its topic, its key, its value.
+pub type TopicRecord<'a> = (&'a str, Vec<u8>, Option<Vec<u8>>);
+
 /// Stands for records that were sent together, until Kafka has taken them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Receipt(usize);
@@ -50,11 +53,11 @@ impl AckedProducer {
         Ok(receipt)
     }
 
-    /// Hands over records without headers, each with its topic, key and value, in order.
+    /// Hands over records without headers, in order.
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub fn send_all(&mut self, records: &[(&str, Vec<u8>, Option<Vec<u8>>)]) -> Result<Receipt> {
+    pub fn send_all(&mut self, records: &[TopicRecord<'_>]) -> Result<Receipt> {
         let receipt = self.begin();
         for (topic, key, value) in records {
             self.out

@@ -21,13 +21,10 @@ pub fn fence(config: &ClientConfig, ids: &[String]) -> Result<()> {
                 .iter()
                 .map(|id| scope.spawn(move || fence_one(config, id)))
                 .collect();
-            all.into_iter()
-                .map(|thread| {
-                    thread
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                })
-                .collect::<Result<()>>()
+            all.into_iter().try_for_each(|thread| {
+                let fenced = thread.join();
+                fenced.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
         })?;
     }
     Ok(())

@@ -35,7 +35,7 @@ mod topic;
 mod watchdog;
 mod writer;
 
-pub use acked_producer::{AckedProducer, Receipt};
+pub use acked_producer::{AckedProducer, Receipt, TopicRecord};
 pub use admin::Admin;
 pub use batch_writer::BatchWriter;
 pub use client_config::{ClientConfig, Role};
