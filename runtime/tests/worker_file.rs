@@ -51,6 +51,17 @@ fn forms_of_keys_are_the_same_and_the_environment_wins() {
 }
 
 #[test]
+fn libraries_are_a_list_of_files_and_folders() {
+    assert!(load(GOOD, &[]).unwrap().plugin_path.is_empty());
+    let text = format!("plugin.path = [\"/a\", \"/b/c.so\"]\n{GOOD}");
+    let found = load(&text, &[]).unwrap().plugin_path;
+    assert_eq!(found, ["/a", "/b/c.so"].map(std::path::PathBuf::from));
+    let env = [("WALBRIDGE_PLUGIN_PATH", "/x, /y")];
+    let found = load(&text, &env).unwrap().plugin_path;
+    assert_eq!(found, ["/x", "/y"].map(std::path::PathBuf::from));
+}
+
+#[test]
 fn every_mistake_is_reported_with_its_place() {
     let text = r#"
 group.id = "g"

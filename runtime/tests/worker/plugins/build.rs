@@ -34,7 +34,7 @@ impl Package {
     pub(crate) fn new(version: &str, sources: &[(&str, String)]) -> Self {
         let page = page();
         let manifest = blocks(&page, "toml");
-        let manifest = manifest.first().expect("the page has a manifest");
+        let manifest = manifest.first().unwrap();
         let workspace = repository("").display().to_string();
         let workspace = workspace.trim_end_matches('/');
         assert!(manifest.contains("../walbridge/") && manifest.contains("version = \"0.1.0\""));
