@@ -5,8 +5,10 @@
 //! | [`VALIDATE`] | [`Settings`](walbridge_connector_api::Settings) | list of problems |
 //! | [`TASKS`] | settings, how many at most (u64) | list of configurations |
 //! | [`CHECK_OFFSETS`] | settings, offsets | words of refusal, if any |
+//! | [`DELIVERY`] | settings | [`Delivery`](crate::codec::Delivery) |
 //! | [`START`] | settings, [`Start`](crate::codec::Start) | nothing; the task's handle |
-//! | [`POLL`] | how long in ms (u64) | records, or a batch |
+//! | [`DEFINE`] | nothing | nothing; from then on a source of records says where its transactions end |
+//! | [`POLL`] | how long in ms (u64) | records and the ends of transactions among them, or a batch |
 //! | [`COMMITTED`] | offsets | nothing |
 //! | [`OPEN`] | partitions, or what is known of them | nothing, or where to start each |
 //! | [`PUT`] | records, or a batch if there is one | nothing, or what is applied |
@@ -26,6 +28,8 @@ pub const TASKS: u32 = 2;
 pub const CHECK_OFFSETS: u32 = 3;
 /// Starts a task of the connector's kind and form.
 pub const START: u32 = 4;
+/// Asks how a source can deliver.
+pub const DELIVERY: u32 = 5;
 
 /// Waits for what there is to read.
 pub const POLL: u32 = 16;
@@ -43,6 +47,8 @@ pub const CLOSE: u32 = 21;
 pub const FINISH: u32 = 22;
 /// Ends a task's threads and connections.
 pub const STOP: u32 = 23;
+/// Lets a source of records say where its transactions end.
+pub const DEFINE: u32 = 24;
 
 /// Stops reading partitions.
 pub const PAUSE: u32 = 32;

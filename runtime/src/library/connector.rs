@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, Form, OffsetEntry,
-    RecordSink, RecordSource, Result, Settings, SinkTask, SourceTask, TaskContext,
+    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, ExactlyOnce, Form,
+    OffsetEntry, RecordSink, RecordSource, Result, Settings, SinkTask, SourceTask, TaskContext,
 };
-use walbridge_plugin::codec::{Described, Start, Wire, bytes_of, forever, whole};
+use walbridge_plugin::codec::{Delivery, Described, Start, Wire, bytes_of, forever, whole};
 use walbridge_plugin::operation;
 
 use super::raw::{Failed, Library};
@@ -55,6 +55,17 @@ impl PluginConnector {
             }
             Err(failed) => Err(self.error(failed)),
         }
+    }
+
+    fn delivery(&self, settings: &Settings) -> Delivery {
+        let answer = self.ask(operation::DELIVERY, &bytes_of(settings));
+        answer.unwrap_or_else(|error| {
+            tracing::error!(class = self.class, error = %error.trace(), "the library does not say how it delivers");
+            Delivery {
+                exactly_once: ExactlyOnce::Unknown,
+                defines_transactions: false,
+            }
+        })
     }
 
     fn error(&self, failed: Failed) -> ConnectorError {
@@ -121,6 +132,14 @@ impl Connector for PluginConnector {
     fn validate(&self, settings: &Settings) -> Vec<ConfigProblem> {
         let found = self.ask(operation::VALIDATE, &bytes_of(settings));
         found.unwrap_or_else(|error| vec![ConfigProblem::new("connector.class", error.to_string())])
+    }
+
+    fn exactly_once(&self, settings: &Settings) -> ExactlyOnce {
+        self.delivery(settings).exactly_once
+    }
+
+    fn can_define_boundaries(&self, settings: &Settings) -> bool {
+        self.delivery(settings).defines_transactions
     }
 
     fn tasks(&self, settings: &Settings, max: usize) -> Result<Vec<BTreeMap<String, String>>> {

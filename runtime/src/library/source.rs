@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use walbridge_connector_api::{Batch, OffsetEntry, RecordSource, Result, SourceRecord, SourceTask};
-use walbridge_plugin::codec::{Wire, read_batch, read_source_records};
+use walbridge_connector_api::{
+    Batch, OffsetEntry, RecordSource, Result, SourceRecord, SourceTask, TransactionContext,
+    TransactionEnd,
+};
+use walbridge_plugin::codec::{End, Wire, read_batch, read_source_records};
 use walbridge_plugin::operation;
 
 use super::task::PluginTask;
@@ -53,26 +56,64 @@ impl SourceTask for PluginSource {
 }
 
 /// A source of records.
-pub(super) struct PluginRecordSource(PluginTask);
+pub(super) struct PluginRecordSource {
+    task: PluginTask,
+    /// Set until the library has been told to use one.
+    fresh: bool,
+    transactions: Option<TransactionContext>,
+}
 
 impl PluginRecordSource {
     pub(super) fn new(task: PluginTask) -> Self {
-        Self(task)
+        Self {
+            task,
+            fresh: false,
+            transactions: None,
+        }
     }
 }
 
 impl RecordSource for PluginRecordSource {
+    fn define_transactions(&mut self, context: TransactionContext) {
+        self.transactions = Some(context);
+        self.fresh = true;
+    }
+
     fn poll(&mut self, wait: Duration) -> Result<Vec<SourceRecord>> {
-        self.0.begin(&millis(wait));
-        self.0.call(operation::POLL, None, read_source_records)
+        if std::mem::take(&mut self.fresh) {
+            self.task.begin(&());
+            self.task.call(operation::DEFINE, None, |_, _| Ok(()))?;
+        }
+        self.task.begin(&millis(wait));
+        let (records, ends) = self.task.call(operation::POLL, None, |from, schemas| {
+            let records = read_source_records(from, schemas)?;
+            Ok((records, Vec::<End>::read(from)?))
+        })?;
+        if let Some(transactions) = &self.transactions {
+            ask(transactions, &ends);
+        }
+        Ok(records)
     }
 
     fn committed(&mut self, offsets: &[OffsetEntry]) -> Result<()> {
-        self.0.begin(&offsets.to_vec());
-        self.0.call(operation::COMMITTED, None, |_, _| Ok(()))
+        self.task.begin(&offsets.to_vec());
+        self.task.call(operation::COMMITTED, None, |_, _| Ok(()))
     }
 
     fn stop(&mut self) {
-        self.0.stop();
+        self.task.stop();
+    }
+}
+
+/// Asks the runtime for what the library's source has asked for.
+fn ask(transactions: &TransactionContext, ends: &[End]) {
+    for (count, end) in ends {
+        let last = usize::try_from(*count).unwrap_or(usize::MAX).checked_sub(1);
+        match (last, end) {
+            (Some(last), TransactionEnd::Commit) => transactions.commit_after(last),
+            (Some(last), TransactionEnd::Abort) => transactions.abort_after(last),
+            (None, TransactionEnd::Commit) => transactions.commit(),
+            (None, TransactionEnd::Abort) => transactions.abort(),
+        }
     }
 }

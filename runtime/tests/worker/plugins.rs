@@ -342,6 +342,13 @@ fn a_source_and_a_sink_of_bytes_work_through_a_library() {
     let keeping = json!({
         "connector.class": "KeepingSink", "topics": topic, "file": file.display().to_string(),
     });
+    let pairs_topic = name("pairs");
+    let pairs = json!({
+        "connector.class": "PairsSource", "topic": pairs_topic, "limit": "42",
+        "exactly.once.support": "required", "transaction.boundary": "connector",
+        "topic.creation.default.partitions": "1", "topic.creation.default.replication.factor": "1",
+    });
+    worker.put_connector("pairs", &pairs).unwrap();
     worker.put_connector("numbers", &numbers).unwrap();
     worker.put_connector("keeping", &keeping).unwrap();
     let lines = || std::fs::read_to_string(&file).unwrap_or_default();
@@ -360,6 +367,18 @@ fn a_source_and_a_sink_of_bytes_work_through_a_library() {
         .collect();
     let wanted: Vec<_> = (0..LIMIT).map(|n| format!("{n} h=Some([1, 2])")).collect();
     assert_eq!(found, wanted);
+    // A source that says where its transactions end: what it aborted is not seen, nor read again.
+    let kept: Vec<_> = (0..42)
+        .filter(|n| n % 6 < 4)
+        .map(|n| n.to_string())
+        .collect();
+    let seen = read(&pairs_topic, 1, |found| found.len() >= kept.len());
+    let seen: Vec<_> = seen.into_iter().filter_map(|(_, value)| value).collect();
+    assert_eq!(seen, kept);
+    wait("the last offset", || {
+        let offsets = worker.get("/connectors/pairs/offsets").unwrap();
+        (offsets["offsets"][0]["offset"]["next"] == 42).then_some(())
+    });
     // What the tasks say of themselves is in their status.
     let details = wait("what the source says", || {
         let task = worker.get("/connectors/numbers/tasks/0/status").unwrap();

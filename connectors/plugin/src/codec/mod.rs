@@ -22,7 +22,7 @@ pub use batch::read_batch;
 pub use leak::{forever, interned};
 pub use record::{read_records, read_source_records, write_records, write_source_records};
 pub use schema::{SchemasIn, SchemasOut};
-pub use sides::{Aside, Counted, Described, Description, Errant, Start};
+pub use sides::{Aside, Counted, Delivery, Described, Description, End, Errant, Start};
 
 /// Bytes that do not say what they should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

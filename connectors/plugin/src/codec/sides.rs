@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use walbridge_connector_api::data::ConnectRecord;
 use walbridge_connector_api::{
-    ConfigDef, ConnectorError, ConnectorKind, ErrantRecord, Form, OffsetEntry, TaskMetrics,
+    ConfigDef, ConnectorError, ConnectorKind, ErrantRecord, ExactlyOnce, Form, OffsetEntry,
+    TaskMetrics, TransactionEnd,
 };
 
 use super::{
@@ -15,6 +16,8 @@ use super::{
 choices! {
     ConnectorKind [ConnectorKind::Source, ConnectorKind::Sink]
     Form [Form::Bytes, Form::Records]
+    ExactlyOnce [ExactlyOnce::Supported, ExactlyOnce::Unsupported, ExactlyOnce::Unknown]
+    TransactionEnd [TransactionEnd::Commit, TransactionEnd::Abort]
 }
 
 /// A connector as its library describes it.
@@ -43,6 +46,18 @@ pub struct Description {
     pub connectors: Vec<Described>,
 }
 
+/// How a source can deliver with its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whether each record exactly once.
+    pub exactly_once: ExactlyOnce,
+    /// Whether it can say where transactions end.
+    pub defines_transactions: bool,
+}
+
+/// Where a transaction ends: after so many records of a poll, and how.
+pub type End = (u64, TransactionEnd);
+
 /// What a task is started with besides its settings.
 #[derive(Debug, Clone)]
 pub struct Start {
@@ -63,6 +78,7 @@ pub struct Start {
 fields! {
     Described { class, task_class, aliases, kind, form, version, config }
     Description { connectors }
+    Delivery { exactly_once, defines_transactions }
     Start { connector, task, group, offsets, kafka, tolerant }
     Counted { counters, gauges, facts }
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use walbridge_connector_api::{Connector, StopToken};
 
-use crate::codec::{Described, Description, Malformed, Reader, Wire, bytes_of};
+use crate::codec::{Delivery, Described, Description, Malformed, Reader, Wire, bytes_of};
 use crate::{abi::status, operation};
 use session::Session;
 
@@ -92,6 +92,10 @@ fn connector(
             let refused = connector.check_offsets(&settings, &offsets).err();
             Reply::ok(bytes_of(&refused))
         }
+        operation::DELIVERY => Reply::ok(bytes_of(&Delivery {
+            exactly_once: connector.exactly_once(&settings),
+            defines_transactions: connector.can_define_boundaries(&settings),
+        })),
         operation::START => {
             let start = Wire::read(&mut from)?;
             let stop = stop.ok_or(Malformed("a task cannot start without what stops it"))?;

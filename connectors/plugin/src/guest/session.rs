@@ -6,13 +6,13 @@ use std::time::Duration;
 use walbridge_connector_api::{
     Batch, Connector, ConnectorError, ConnectorKind, ErrantRecordReporter, Form, RecordSink,
     RecordSource, Result, Settings, SinkControl, SinkTask, SourceTask, StopToken, TaskContext,
-    TaskMetrics,
+    TaskMetrics, TransactionContext,
 };
 
 use super::Reply;
 use crate::abi::status;
 use crate::codec::{
-    Aside, Counted, Malformed, Reader, SchemasIn, SchemasOut, Start, Wire, read_batch,
+    Aside, Counted, End, Malformed, Reader, SchemasIn, SchemasOut, Start, Wire, read_batch,
     read_records, write_source_records,
 };
 use crate::operation;
@@ -35,6 +35,8 @@ pub(super) struct Session {
     task: Task,
     metrics: Arc<TaskMetrics>,
     counted: Counted,
+    /// Where a source of records says that transactions end, if it is to.
+    transactions: Option<TransactionContext>,
     schemas_in: SchemasIn,
     schemas_out: SchemasOut,
     spare: Vec<Batch>,
@@ -102,6 +104,7 @@ impl Session {
             task,
             metrics,
             counted: Counted::default(),
+            transactions: None,
             schemas_in: SchemasIn::default(),
             schemas_out: SchemasOut::default(),
             spare: Vec::new(),
@@ -171,6 +174,15 @@ impl Session {
             (operation::POLL, Task::RecordSource(task)) => {
                 let records = task.poll(Duration::from_millis(Wire::read(from)?))?;
                 write_source_records(&records, &mut self.schemas_out, body)?;
+                let ends = self.transactions.as_ref().map(|t| t.take(records.len()));
+                let ends = ends.transpose()?.unwrap_or_default().into_iter();
+                let ends: Vec<End> = ends.map(|(count, end)| (count as u64, end)).collect();
+                ends.write(body);
+            }
+            (operation::DEFINE, Task::RecordSource(task)) => {
+                let transactions = TransactionContext::new();
+                task.define_transactions(transactions.clone());
+                self.transactions = Some(transactions);
             }
             (operation::POLL, Task::Source(task)) => {
                 let polled = task.poll(Duration::from_millis(Wire::read(from)?))?;

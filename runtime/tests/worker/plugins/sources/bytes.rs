@@ -1,4 +1,4 @@
-//! A source and a sink of bytes: numbers in source transactions of three batches, and a sink that keeps
+//! A source of records that says where its transactions end, and a source and a sink of bytes: numbers in source transactions of three batches, and a sink that keeps
 //! values and its own position in a file, looks at its partitions and counts.
 
 use std::io::Write as _;
@@ -7,10 +7,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, json};
+use walbridge_connector_api::data::{ConnectRecord, SchemaAndValue};
 use walbridge_connector_api::{
-    Applied, Batch, ConfigDef, ConfigKey, Connector, ConnectorError, ConnectorKind, Kind, OffsetEntry,
-    Partition, PartitionInfo, Record, Result, Settings, SinkControl, SinkTask, SourceTask, Span, StartAt,
-    TaskContext, TopicPartition, TopicSpec, push_header,
+    Applied, Batch, ConfigDef, ConfigKey, Connector, ConnectorError, ConnectorKind, ExactlyOnce, Form, Kind,
+    OffsetEntry, Partition, PartitionInfo, Record, RecordSource, Result, Settings, SinkControl, SinkTask,
+    SourceRecord, SourceTask, Span, StartAt, TaskContext, TopicPartition, TopicSpec, TransactionContext,
+    push_header,
 };
 
 struct Numbers;
@@ -169,4 +171,87 @@ impl SinkTask for Kept {
     }
 }
 
-walbridge_plugin::export!(Numbers, Keeping);
+/// Pairs of numbers, each a transaction; of three pairs the last one is aborted.
+struct Pairs;
+
+impl Connector for Pairs {
+    fn class(&self) -> &'static str {
+        "org.example.PairsSourceConnector"
+    }
+
+    fn kind(&self) -> ConnectorKind {
+        ConnectorKind::Source
+    }
+
+    fn form(&self) -> Form {
+        Form::Records
+    }
+
+    fn version(&self) -> &'static str {
+        "1.0"
+    }
+
+    fn config(&self) -> &ConfigDef {
+        Numbers.config()
+    }
+
+    fn exactly_once(&self, _: &Settings) -> ExactlyOnce {
+        ExactlyOnce::Supported
+    }
+
+    fn can_define_boundaries(&self, _: &Settings) -> bool {
+        true
+    }
+
+    fn record_source(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn RecordSource>> {
+        let stored = context.offsets.first().and_then(|e| e.offset.as_ref()?.get("next")?.as_i64());
+        Ok(Box::new(Pairing {
+            topic: settings.text("topic").into(),
+            next: stored.unwrap_or(0),
+            limit: settings.number("limit"),
+            transactions: None,
+        }))
+    }
+}
+
+struct Pairing {
+    topic: Arc<str>,
+    next: i64,
+    limit: i64,
+    transactions: Option<TransactionContext>,
+}
+
+impl RecordSource for Pairing {
+    fn define_transactions(&mut self, context: TransactionContext) {
+        self.transactions = Some(context);
+    }
+
+    fn poll(&mut self, wait: Duration) -> Result<Vec<SourceRecord>> {
+        if self.next >= self.limit {
+            std::thread::sleep(wait);
+            return Ok(Vec::new());
+        }
+        let mut records = Vec::new();
+        // Seven records: a transaction begins in one poll and ends in another.
+        for place in 0..7 {
+            let number = self.next;
+            self.next += 1;
+            let offset = Map::from_iter([("next".to_owned(), json!(self.next))]);
+            records.push(SourceRecord {
+                record: ConnectRecord::new(Arc::clone(&self.topic), SchemaAndValue::schemaless(number)),
+                offset: Some(OffsetEntry {
+                    partition: Map::new(),
+                    offset: Some(offset),
+                }),
+            });
+            match (&self.transactions, number % 6) {
+                (Some(transactions), 1 | 3) => transactions.commit_after(place),
+                (Some(transactions), 5) => transactions.abort_after(place),
+                _ => {}
+            }
+        }
+        Ok(records)
+    }
+}
+
+walbridge_plugin::export!(Numbers, Keeping, Pairs);
