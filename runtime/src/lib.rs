@@ -27,8 +27,7 @@ mod clients;
 pub mod config;
 pub mod connector;
 pub mod crash;
-#[doc(hidden)]
-pub mod group;
+mod group;
 mod herder;
 pub mod library;
 pub mod logging;
@@ -43,6 +42,8 @@ mod stores;
 mod task;
 mod worker;
 
+#[doc(hidden)]
+pub use group::replay as replay_group;
 pub use worker::{Stopper, Worker, WorkerError};
 
 /// The version that `GET /` reports: that of the Kafka Connect whose API this is, for clients choose

@@ -130,29 +130,38 @@ impl Stores {
         let bundled = client.clone().or("fetch.min.bytes", OFFSETS_AT_ONCE);
         // All at once: each takes some turns of asking and answering.
         let (configs, offsets, statuses, group) = std::thread::scope(|scope| {
-            let begin = |client, topic, kind, purpose| {
+            let begin = |client, topic, kind, purpose, apply: Apply| {
                 let open = &open;
-                scope.spawn(move || open(client, topic, kind, purpose))
+                scope.spawn(move || read(open(client, topic, kind, purpose)?, apply))
             };
             let configs = begin(
                 &client,
                 &config.config_topic,
                 "config",
                 "connector configurations",
+                Box::new(apply_config(views, listener.clone())),
             );
             let offsets = begin(
                 &bundled,
                 &config.offset_topic,
                 "offset",
                 "source connector offsets",
+                Box::new(apply_offset(views)),
             );
             let statuses = begin(
                 &client,
                 &config.status_topic,
                 "status",
                 "connector and task statuses",
+                Box::new(apply_status(views, member.worker())),
             );
-            let group = begin(&client, &config.group_topic, "group", "the group's tasks");
+            let group = begin(
+                &client,
+                &config.group_topic,
+                "group",
+                "the group's tasks",
+                Box::new(apply_group(Arc::clone(member), listener.clone())),
+            );
             (
                 opened(configs),
                 opened(offsets),
@@ -160,16 +169,13 @@ impl Stores {
                 opened(group),
             )
         });
-        let configs = follow(configs?, listener, apply_config(views, listener.clone()))?;
-        let offsets = follow(offsets?, listener, apply_offset(views))?;
+        // In this order: what is new of a connector's state is held against its configuration.
+        let configs = follow(configs?, listener)?;
+        let offsets = follow(offsets?, listener)?;
         let (sender, jobs) = channel();
         let closing = StopToken::new();
-        let statuses = follow(statuses?, listener, apply_status(views, member.worker()))?;
-        let group = follow(
-            group?,
-            listener,
-            apply_group(Arc::clone(member), listener.clone()),
-        )?;
+        let statuses = follow(statuses?, listener)?;
+        let group = follow(group?, listener)?;
         let no_thread =
             |error| ConnectorError::stop("NoThread", "no thread to be had").because(error);
         let threads = vec![
@@ -309,12 +315,15 @@ fn to_written_end(log: &Mutex<Follower>, stop: &StopToken) -> Result<()> {
     }
 }
 
-/// Waits for a topic that is being opened.
+/// Takes a topic's records in.
+type Apply = Box<dyn FnMut(&LogRecord, Age) + Send>;
+
+/// Waits for a topic that is being read.
 fn opened(
-    thread: ScopedJoinHandle<'_, walbridge_kafka::Result<CompactedLog>>,
-) -> Result<CompactedLog> {
-    let panicked = |_| ConnectorError::stop("Bug", "a thread that opened a topic panicked");
-    Ok(thread.join().map_err(panicked)??)
+    thread: ScopedJoinHandle<'_, Result<(CompactedLog, Apply)>>,
+) -> Result<(CompactedLog, Apply)> {
+    let panicked = |_| ConnectorError::stop("Bug", "a thread that read a topic panicked");
+    thread.join().map_err(panicked)?
 }
 
 /// Takes a lock; what it guards is whole even after a panic elsewhere.
@@ -338,14 +347,15 @@ fn spec(topic: &StorageTopic, kind: &str) -> TopicSpec {
     }
 }
 
-/// Reads a log to its end and goes on reading on a thread.
-fn follow(
-    mut log: CompactedLog,
-    listener: &impl Listener,
-    mut apply: impl FnMut(&LogRecord, Age) + Send + 'static,
-) -> Result<Follower> {
-    let topic = log.topic().to_owned();
+/// Reads a log to its end.
+fn read(mut log: CompactedLog, mut apply: Apply) -> Result<(CompactedLog, Apply)> {
     log.read_to_end(READ, &mut |record| apply(&record, Age::Old))?;
+    Ok((log, apply))
+}
+
+/// Goes on reading a log on a thread.
+fn follow((log, mut apply): (CompactedLog, Apply), listener: &impl Listener) -> Result<Follower> {
+    let topic = log.topic().to_owned();
     let listener = listener.clone();
     let follower = log.follow(
         move |record: walbridge_kafka::Result<LogRecord>| match record {

@@ -1,6 +1,5 @@
 //! Records of the worker's own topics, which Kafka Connect and other workers write.
 
-use walbridge::group;
 use walbridge::state::{Configs, Offsets, Statuses};
 
 /// Splits input into records, one a line: key, tab, value; without a tab, the value is null.
@@ -52,5 +51,5 @@ pub fn state_topics(data: &[u8]) {
 /// The group's topic. A record that is read and written again reads the same, and a group can be led
 /// whatever stands in its topic.
 pub fn group_topic(data: &[u8]) {
-    group::replay(records(data));
+    walbridge::replay_group(records(data));
 }
