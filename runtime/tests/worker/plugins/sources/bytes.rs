@@ -42,6 +42,8 @@ impl Connector for Numbers {
 
     fn source(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn SourceTask>> {
         let stored = context.offsets.first().and_then(|e| e.offset.as_ref()?.get("next")?.as_i64());
+        // The former life of the task may have committed all there is.
+        context.metrics.sequence.store(stored.unwrap_or(-1), Ordering::Relaxed);
         Ok(Box::new(Counting {
             topic: Arc::new(TopicSpec {
                 name: settings.text("topic").into(),
