@@ -183,14 +183,28 @@ impl Side {
         let mut before = String::new();
         let mut since = Instant::now();
         wait_for("everything to settle", SOON, || {
-            let all = self.get("/connectors?expand=status")?.to_string();
+            let mut all = self.get("/connectors?expand=status")?;
+            // What a task counts goes on all the time.
+            for connector in all
+                .as_object_mut()
+                .into_iter()
+                .flat_map(|all| all.values_mut())
+            {
+                let tasks = connector["status"]["tasks"].as_array_mut();
+                for task in tasks.into_iter().flatten() {
+                    task.as_object_mut().map(|task| task.remove("details"));
+                }
+            }
+            let all = all.to_string();
             let moving = ["RESTARTING", "UNASSIGNED"]
                 .iter()
                 .any(|state| all.contains(state));
             if moving || all != before {
                 (before, since) = (all, Instant::now());
             }
-            Ok((since.elapsed() > Duration::from_millis(300)).then_some(()))
+            let still = since.elapsed() > Duration::from_millis(300);
+            ensure!(still, "it has just been {before}");
+            Ok(Some(()))
         })
     }
 }
