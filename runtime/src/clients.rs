@@ -45,6 +45,13 @@ fn translate(
     })
 }
 
+/// Returns the worker's settings of a kind of client, by Java name, with the connector's over them.
+fn laid_over(config: &WorkerConfig, settings: &Settings, role: &str) -> BTreeMap<String, String> {
+    let mut java = config.client(role).expose();
+    java.extend(overrides(settings, role));
+    java
+}
+
 /// Returns the worker's settings for administration and for its own topics.
 pub(crate) fn admin(config: &WorkerConfig) -> Result<ClientConfig, ConnectorError> {
     translate(Role::Common, &config.client("admin").expose())
@@ -56,8 +63,7 @@ pub(crate) fn admin_of(
     settings: &Settings,
     client: &str,
 ) -> Result<ClientConfig, ConnectorError> {
-    let mut java = config.client("admin").expose();
-    java.extend(overrides(settings, "admin"));
+    let java = laid_over(config, settings, "admin");
     let id = format!("connector-adminclient-{client}");
     Ok(translate(Role::Common, &java)?.or("client.id", &id))
 }
@@ -68,8 +74,7 @@ pub(crate) fn plain_producer(
     settings: &Settings,
     client: &str,
 ) -> Result<ClientConfig, ConnectorError> {
-    let mut java = config.client("producer").expose();
-    java.extend(overrides(settings, "producer"));
+    let mut java = laid_over(config, settings, "producer");
     java.remove("transaction.timeout.ms");
     let id = format!("connector-producer-{client}");
     Ok(translate(Role::Producer, &java)?.or("client.id", &id))
@@ -81,8 +86,7 @@ pub(crate) fn producer(
     settings: &Settings,
     client: &str,
 ) -> Result<ClientConfig, ConnectorError> {
-    let mut java = config.client("producer").expose();
-    java.extend(overrides(settings, "producer"));
+    let java = laid_over(config, settings, "producer");
     let timeout = config.limits.transaction_timeout.as_millis().to_string();
     Ok(translate(Role::Producer, &java)?
         .or("client.id", &format!("connector-producer-{client}"))
@@ -95,8 +99,7 @@ pub(crate) fn dead_letters(
     settings: &Settings,
     client: &str,
 ) -> Result<ClientConfig, ConnectorError> {
-    let mut java = config.client("producer").expose();
-    java.extend(overrides(settings, "producer"));
+    let java = laid_over(config, settings, "producer");
     let id = format!("connector-dlq-producer-{client}");
     Ok(translate(Role::Producer, &java)?.or("client.id", &id))
 }
@@ -108,8 +111,7 @@ pub(crate) fn consumer(
     connector: &str,
     client: &str,
 ) -> Result<ClientConfig, ConnectorError> {
-    let mut java = config.client("consumer").expose();
-    java.extend(overrides(settings, "consumer"));
+    let java = laid_over(config, settings, "consumer");
     Ok(translate(Role::Consumer, &java)?
         .or("client.id", &format!("connector-consumer-{client}"))
         .or("group.id", &format!("connect-{connector}")))
