@@ -1,20 +1,20 @@
 //! The worker's topics: opened, read, followed and written.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+mod apply;
+mod status_writer;
+
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::{JoinHandle, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{ConnectorError, OffsetEntry, Result, StopToken, TopicSpec};
-use walbridge_kafka::{
-    Admin, ClientConfig, CompactedLog, Follower, KafkaError, LogRecord, LogWriter,
-};
+use walbridge_kafka::{Admin, ClientConfig, CompactedLog, Follower, LogRecord};
 
 use crate::clients;
 use crate::config::{StorageTopic, WorkerConfig};
-use crate::group::{self, Change, GroupRecord, Member};
-use crate::logging::{self, loggers};
-use crate::state::{ANSWER, Answer, Configs, LOGGER, Offsets, RESTART, Statuses};
+use crate::group::{self, GroupRecord, Member};
+use crate::state::{Answer, Configs, Offsets, Statuses};
 
 /// How long reading a topic to its end may take.
 const READ: Duration = Duration::from_secs(60);
@@ -139,28 +139,28 @@ impl Stores {
                 &config.config_topic,
                 "config",
                 "connector configurations",
-                Box::new(apply_config(views, listener.clone())),
+                Box::new(apply::config(views, listener.clone())),
             );
             let offsets = begin(
                 &bundled,
                 &config.offset_topic,
                 "offset",
                 "source connector offsets",
-                Box::new(apply_offset(views)),
+                Box::new(apply::offset(views)),
             );
             let statuses = begin(
                 &client,
                 &config.status_topic,
                 "status",
                 "connector and task statuses",
-                Box::new(apply_status(views, member.worker())),
+                Box::new(apply::status(views, member.worker())),
             );
             let group = begin(
                 &client,
                 &config.group_topic,
                 "group",
                 "the group's tasks",
-                Box::new(apply_group(Arc::clone(member), listener.clone())),
+                Box::new(apply::group(Arc::clone(member), listener.clone())),
             );
             (
                 opened(configs),
@@ -179,7 +179,7 @@ impl Stores {
         let no_thread =
             |error| ConnectorError::stop("NoThread", "no thread to be had").because(error);
         let threads = vec![
-            status_thread(statuses.writer(), jobs, closing.clone()).map_err(no_thread)?,
+            status_writer::start(statuses.writer(), jobs, closing.clone()).map_err(no_thread)?,
             member
                 .start(group.writer(), closing.clone())
                 .map_err(no_thread)?,
@@ -370,174 +370,4 @@ fn follow((log, mut apply): (CompactedLog, Apply), listener: &impl Listener) -> 
         },
     )?;
     Ok(follower)
-}
-
-fn apply_config(
-    views: &Views,
-    listener: impl Listener,
-) -> impl FnMut(&LogRecord, Age) + Send + 'static {
-    let (view, statuses) = (Arc::clone(&views.configs), Arc::clone(&views.statuses));
-    move |record, age| {
-        let Ok(key) = std::str::from_utf8(&record.key) else {
-            return;
-        };
-        if let Some(logger) = key.strip_prefix(LOGGER) {
-            // What was set before this worker started was for the workers of that time.
-            if age == Age::New {
-                set_level(logger, record.value.as_deref());
-            }
-            return;
-        }
-        if let Some(connector) = key.strip_prefix(RESTART) {
-            let restart = restart(connector, record.value.as_deref());
-            if let Some(restart) = restart.filter(|_| age == Age::New) {
-                let mut statuses = statuses.write().unwrap_or_else(PoisonError::into_inner);
-                if restart.tasks || restart.task.is_some() {
-                    statuses.restarting(connector, restart.only_failed, restart.task);
-                }
-                listener.restarted(restart);
-            }
-            return;
-        }
-        let (changed, answer) = {
-            let mut configs = view.write().unwrap_or_else(PoisonError::into_inner);
-            let changed = configs.apply(key, record.value.as_deref());
-            let worker = key.strip_prefix(ANSWER).filter(|_| age == Age::New);
-            let answer = worker.and_then(|worker| {
-                let answer = configs.answer(worker)?.clone();
-                Some((worker.to_owned(), answer))
-            });
-            (changed, answer)
-        };
-        if let Some(connector) = changed {
-            listener.changed(connector);
-        }
-        if let Some((worker, answer)) = answer {
-            listener.answered(worker, answer);
-        }
-    }
-}
-
-fn restart(connector: &str, value: Option<&[u8]>) -> Option<Restart> {
-    let value: serde_json::Value = serde_json::from_slice(value?).ok()?;
-    let flag = |name| value.get(name).and_then(serde_json::Value::as_bool);
-    let task = value.get("task").and_then(serde_json::Value::as_u64);
-    Some(Restart {
-        connector: connector.to_owned(),
-        tasks: flag("include-tasks")?,
-        only_failed: flag("only-failed")?,
-        task: task.and_then(|task| u32::try_from(task).ok()),
-    })
-}
-
-fn apply_group(
-    member: Arc<Member>,
-    listener: impl Listener,
-) -> impl FnMut(&LogRecord, Age) + Send + 'static {
-    move |record, _| {
-        let change = member.apply(record);
-        if change != Change::None {
-            listener.group();
-        }
-    }
-}
-
-fn apply_status(views: &Views, me: String) -> impl FnMut(&LogRecord, Age) + Send + 'static {
-    let (view, configs) = (Arc::clone(&views.statuses), Arc::clone(&views.configs));
-    move |record, age| {
-        let Ok(key) = std::str::from_utf8(&record.key) else {
-            return;
-        };
-        let value = record.value.as_deref();
-        let configs = configs.read().unwrap_or_else(PoisonError::into_inner);
-        let mut statuses = view.write().unwrap_or_else(PoisonError::into_inner);
-        match age {
-            Age::Old => statuses.apply(key, value),
-            Age::New => statuses.apply_news(key, value, &me, &configs),
-        }
-    }
-}
-
-/// Sets a logger's level as a record of the config topic says.
-fn set_level(logger: &str, value: Option<&[u8]>) {
-    let value = value.and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok());
-    let level = value.as_ref().and_then(|value| value["level"].as_str());
-    let Some(level) = level.and_then(logging::level) else {
-        return;
-    };
-    match loggers().set(logger, level) {
-        Ok(_) => tracing::info!(logger, level, "log level set for the group"),
-        Err(error) => tracing::warn!(logger, level, error, "no such log level can be set"),
-    }
-}
-
-fn apply_offset(views: &Views) -> impl FnMut(&LogRecord, Age) + Send + 'static {
-    let view = Arc::clone(&views.offsets);
-    move |record, _| {
-        let mut offsets = view.write().unwrap_or_else(PoisonError::into_inner);
-        offsets.apply_at(&record.key, record.value.as_deref(), record.timestamp);
-    }
-}
-
-/// Starts the thread that writes the status topic.
-fn status_thread(
-    writer: Arc<LogWriter>,
-    jobs: Receiver<StatusJob>,
-    closing: StopToken,
-) -> std::io::Result<JoinHandle<()>> {
-    let body = move || write_statuses(&writer, &jobs, &closing);
-    std::thread::Builder::new()
-        .name("statuses".into())
-        .spawn(body)
-}
-
-/// Writes statuses in order, several at once, again and again until Kafka has them.
-fn write_statuses(writer: &LogWriter, jobs: &Receiver<StatusJob>, closing: &StopToken) {
-    let mut waiting: Vec<StatusRecord> = Vec::new();
-    let mut flushed: Vec<Sender<()>> = Vec::new();
-    let mut quiet_until = Instant::now();
-    while !closing.is_stopped() {
-        match jobs.recv_timeout(Duration::from_millis(100)) {
-            Ok(job) => take(job, &mut waiting, &mut flushed),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        while let Ok(job) = jobs.try_recv() {
-            take(job, &mut waiting, &mut flushed);
-        }
-        if waiting.is_empty() || Instant::now() < quiet_until {
-            if waiting.is_empty() {
-                flushed.clear();
-            }
-            continue;
-        }
-        let all: Vec<_> = waiting
-            .iter()
-            .map(|(key, value)| (key.as_bytes(), value.as_deref()))
-            .collect();
-        match writer.put_all(&all) {
-            Ok(()) => {
-                waiting.clear();
-                flushed
-                    .drain(..)
-                    .for_each(|done| done.send(()).unwrap_or_default());
-            }
-            Err(error) => quiet_until = held_up(&error),
-        }
-    }
-}
-
-fn take(job: StatusJob, waiting: &mut Vec<StatusRecord>, flushed: &mut Vec<Sender<()>>) {
-    match job {
-        StatusJob::Write((key, value)) => {
-            waiting.retain(|(other, _)| *other != key);
-            waiting.push((key, value));
-        }
-        StatusJob::Flush(done) => flushed.push(done),
-    }
-}
-
-fn held_up(error: &KafkaError) -> Instant {
-    tracing::warn!(%error, "statuses cannot be written at the moment");
-    Instant::now() + Duration::from_secs(1)
 }
