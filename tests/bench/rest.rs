@@ -29,7 +29,7 @@ pub(crate) fn run(pair: &Pair, arguments: &Arguments) -> Result<()> {
     };
     let change = |http: &Http, number: usize| {
         let mut changed = config.clone();
-        changed["poll.interval.ms"] = json!("499");
+        changed["heartbeat.interval.ms"] = json!("60000");
         http.put(&format!("{url}/{}/config", name(number)), &changed)
             .map(drop)
     };
