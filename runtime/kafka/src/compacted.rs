@@ -15,6 +15,9 @@ use crate::consumer::Consumer;
 use crate::error::{ErrorKind, KafkaError, Result};
 use crate::writer::LogWriter;
 
+/// What is said of a partition that cannot be read on.
+const OPEN: &str = ", where a transaction is open";
+
 /// How much is read at once.
 const READ_BYTES: usize = 1024 * 1024;
 /// How long a follower waits before it looks whether it is to stop.
@@ -371,16 +374,23 @@ impl Follower {
         let places = ends.iter().filter_map(|(partition, end)| {
             let at = positions.get(partition).copied().unwrap_or_default();
             let why = match stable(*partition) {
-                Some(stable) if stable <= at => ", where a transaction is open",
+                Some(stable) if stable <= at => OPEN,
                 _ => "",
             };
             (at < *end).then(|| format!("partition {partition} is read up to {at} of {end}{why}"))
         });
         let places: Vec<_> = places.collect();
-        let text = format!(
+        let mut text = format!(
             "topic {topic}: its end was not reached in time: {}",
             places.join(", ")
         );
+        if text.contains(OPEN) {
+            // Seen of Kafka 4.3.0: a broker that is killed while it ends a transaction may forget to.
+            text.push_str(
+                "; if that lasts though no producer is at work there, a broker has lost its end: look with \
+                 kafka-transactions.sh find-hanging",
+            );
+        }
         KafkaError::new(ErrorKind::Retriable, text)
     }
 

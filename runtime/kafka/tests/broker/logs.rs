@@ -143,12 +143,15 @@ fn what_holds_a_follower_up_is_named() {
         .read_to_written_end(Duration::from_millis(500))
         .unwrap_err();
     assert!(error.is_retriable());
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "topic {topic}: its end was not reached in time: partition 1 is read up to 0 of 1, \
-             where a transaction is open"
-        )
+    let text = error.to_string();
+    let begins = format!(
+        "topic {topic}: its end was not reached in time: partition 1 is read up to 0 of 1, where a \
+         transaction is open; "
+    );
+    assert!(text.starts_with(&begins), "{text}");
+    assert!(
+        text.contains("kafka-transactions.sh find-hanging"),
+        "{text}"
     );
     open.abort().unwrap();
     follower.read_to_written_end(WAIT).unwrap();
