@@ -237,7 +237,7 @@ impl RecordSource for Pairing {
         }
         let mut records = Vec::new();
         // Seven records: a transaction begins in one poll and ends in another.
-        for place in 0..7 {
+        for place in 0..7.min((self.limit - self.next) as usize) {
             let number = self.next;
             self.next += 1;
             let offset = Map::from_iter([("next".to_owned(), json!(self.next))]);
