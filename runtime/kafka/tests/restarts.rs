@@ -20,6 +20,8 @@ const FEW: u32 = 3;
 /// As many as a worker's offset topic has.
 const PARTITIONS: i32 = 25;
 const WAIT: Duration = Duration::from_secs(30);
+/// What Kafka logs when it does not end a transaction in a partition that has no leader for a moment.
+const FORGETS: &str = "these partitions are likely deleted already";
 
 fn config() -> ClientConfig {
     ClientConfig::new(Lab::shared().unwrap().east().kafka().bootstrap())
@@ -85,6 +87,12 @@ fn followed_logs_go_on_after_a_broker_died() {
     let rounds = rounds.and_then(|text| text.parse().ok()).unwrap_or(FEW);
     let lab = Lab::shared().unwrap();
     let _harm = lab.harm();
+    let forgotten = || {
+        (lab.east().kafka().log().lines())
+            .filter(|line| line.contains(FORGETS))
+            .count()
+    };
+    let forgotten_before = forgotten();
     let topics: Vec<_> = (0..4).map(|_| name("restarts")).collect();
     let followers: Vec<_> = (topics.iter())
         .flat_map(|topic| [follower(topic, "65536"), follower(topic, "1")])
@@ -126,6 +134,11 @@ fn followed_logs_go_on_after_a_broker_died() {
         }
         drop(stop);
     });
+    assert_eq!(
+        forgotten(),
+        forgotten_before,
+        "the broker forgot to end transactions, see its log"
+    );
 }
 
 /// Ends the writers, also when the test fails.

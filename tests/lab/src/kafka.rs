@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::controller::Controller;
 use crate::parts::Parts;
 use crate::postgres::run;
 use crate::process::Signal;
@@ -62,7 +63,9 @@ impl Kafka {
             user: None,
             stop: Signal::Term,
         };
-        let server = Server::new(program, dir, move || answers(ports.client));
+        let controller = Controller::new(name, dir, ports.controller, parts);
+        let server = Server::new(program, dir, move || answers(ports.client))
+            .after_kill(move || controller.fence_broker());
         Self {
             server,
             data,
@@ -159,8 +162,10 @@ impl Deref for Kafka {
 }
 
 /// What every lab broker has: one replica of everything, few partitions of the internal topics
-/// (each costs files and start-up time), no waiting for members that will not come.
+/// (each costs files and start-up time), no waiting for members that will not come. Its own
+/// controller does not give it up because the machine was busy for a while ([`Controller`]).
 const SETTINGS: &str = "\
+broker.session.timeout.ms=120000
 num.network.threads=2
 num.io.threads=4
 background.threads=2

@@ -36,6 +36,7 @@
 
 mod conditions;
 mod connect;
+mod controller;
 mod deadline;
 mod http;
 mod kafka;

@@ -52,6 +52,7 @@ pub struct Server {
     program: Program,
     dir: PathBuf,
     ready: Probe,
+    after_kill: Option<Probe>,
     end: Mutex<Option<End>>,
 }
 
@@ -69,8 +70,15 @@ impl Server {
             program,
             dir: dir.to_owned(),
             ready: Box::new(ready),
+            after_kill: None,
             end: Mutex::new(None),
         }
+    }
+
+    /// Has something done before the server starts again after it was killed.
+    pub fn after_kill(mut self, heal: impl Fn() -> Result<()> + Send + Sync + 'static) -> Self {
+        self.after_kill = Some(Box::new(heal));
+        self
     }
 
     /// Returns the server's name.
@@ -119,6 +127,12 @@ impl Server {
     pub fn spawn(&self) -> Result<()> {
         if self.is_running() {
             return Ok(());
+        }
+        if let Some(heal) = &self.after_kill
+            && self.killed_path().exists()
+        {
+            heal().with_context(|| format!("before {} starts again", self.name()))?;
+            std::fs::remove_file(self.killed_path())?;
         }
         let log = self.open_log()?;
         let mut command = Command::new(&self.program.path);
@@ -198,6 +212,8 @@ impl Server {
         } else {
             Vec::new()
         };
+        // A file, since another process may start it again.
+        std::fs::write(self.killed_path(), "")?;
         for member in &family {
             member.signal(Signal::Kill);
         }
@@ -270,6 +286,12 @@ impl Server {
         self.dir
             .join("pids")
             .join(format!("{}.pid", self.program.name))
+    }
+
+    fn killed_path(&self) -> PathBuf {
+        self.dir
+            .join("pids")
+            .join(format!("{}.killed", self.program.name))
     }
 
     fn identity(&self) -> Option<Identity> {
