@@ -218,6 +218,11 @@ impl Stores {
         Ok(locked(&self.opened()?.configs).read_to_written_end(READ_BACK)?)
     }
 
+    /// Returns when the configuration record at this offset has been read.
+    pub(crate) fn configs_past(&self, offset: i64) -> Result<()> {
+        Ok(locked(&self.opened()?.configs).read_past(0, offset, READ_BACK)?)
+    }
+
     /// Writes records to the group's topic and returns when they have been read back.
     pub(crate) fn write_group(&self, records: &[GroupRecord]) -> Result<()> {
         let group = locked(&self.opened()?.group);

@@ -15,9 +15,6 @@ use crate::consumer::Consumer;
 use crate::error::{ErrorKind, KafkaError, Result};
 use crate::writer::LogWriter;
 
-/// What is said of a partition that cannot be read on.
-const OPEN: &str = ", where a transaction is open";
-
 /// How much is read at once.
 const READ_BYTES: usize = 1024 * 1024;
 /// How long a follower waits before it looks whether it is to stop.
@@ -319,15 +316,28 @@ impl Follower {
         self.reach(&self.asking.inspect(&self.partitions)?, wait)
     }
 
+    /// Waits until the record at this offset has been visited. This is quicker than to wait for an end:
+    /// that nothing follows the last record shows only when a fetch has come back empty.
+    ///
+    /// # Errors
+    /// If the log cannot be read any more, or not so far in `wait`.
+    pub fn read_past(&self, partition: i32, offset: i64, wait: Duration) -> Result<()> {
+        self.reach_all(&[(partition, offset + 1)], wait)
+    }
+
     fn reach(&self, ends: &[PartitionInfo], wait: Duration) -> Result<()> {
         let ends: Vec<_> = ends
             .iter()
             .filter(|info| info.end > info.first)
             .map(|info| (info.partition.partition, info.end))
             .collect();
-        match self.wait_for(&ends, Instant::now() + wait)? {
+        self.reach_all(&ends, wait)
+    }
+
+    fn reach_all(&self, ends: &[(i32, i64)], wait: Duration) -> Result<()> {
+        match self.wait_for(ends, Instant::now() + wait)? {
             None => Ok(()),
-            Some(positions) => Err(self.behind(&positions, &ends)),
+            Some(positions) => Err(self.behind(&positions, ends)),
         }
     }
 
@@ -371,20 +381,25 @@ impl Follower {
             let mut known = known.filter(|info| info.partition.partition == partition);
             known.next().map(|info| info.end)
         };
-        let places = ends.iter().filter_map(|(partition, end)| {
+        let mut open = false;
+        let mut places = Vec::new();
+        for (partition, end) in ends {
             let at = positions.get(partition).copied().unwrap_or_default();
-            let why = match stable(*partition) {
-                Some(stable) if stable <= at => OPEN,
-                _ => "",
-            };
-            (at < *end).then(|| format!("partition {partition} is read up to {at} of {end}{why}"))
-        });
-        let places: Vec<_> = places.collect();
+            if at >= *end {
+                continue;
+            }
+            let mut place = format!("partition {partition} is read up to {at} of {end}");
+            if stable(*partition).is_some_and(|stable| stable <= at) {
+                place.push_str(", where a transaction is open");
+                open = true;
+            }
+            places.push(place);
+        }
         let mut text = format!(
             "topic {topic}: its end was not reached in time: {}",
             places.join(", ")
         );
-        if text.contains(OPEN) {
+        if open {
             // Seen of Kafka 4.3.0: a broker that is killed while it ends a transaction may forget to.
             text.push_str(
                 "; if that lasts though no producer is at work there, a broker has lost its end: look with \

@@ -104,6 +104,13 @@ impl TransactionalProducer {
         Ok(())
     }
 
+    /// Returns the offset of the record that Kafka took last, -1 before the first; of use to who writes to
+    /// one partition only.
+    pub fn last_offset(&self) -> i64 {
+        let shared = self.out.raw.handle().shared();
+        shared.last_offset.load(Ordering::Relaxed)
+    }
+
     /// Returns whether a transaction is open.
     pub fn in_transaction(&self) -> bool {
         self.open

@@ -102,21 +102,24 @@ impl Loop {
         let not_leading =
             || walbridge_connector_api::ConnectorError::retry("NotLeading", "another worker leads");
         let leading = self.leading.as_mut().ok_or_else(not_leading)?;
-        let mut put = || -> walbridge_kafka::Result<()> {
+        let mut put = || -> walbridge_kafka::Result<i64> {
             let producer = &mut leading.producer;
             producer.begin()?;
             for record in records {
                 let (key, value) = (record.key.as_bytes(), record.bytes());
                 producer.send_one(&topic, Partition::Fixed(0), Some(key), value.as_deref())?;
             }
-            producer.commit()
+            producer.commit()?;
+            Ok(producer.last_offset())
         };
-        if let Err(error) = put() {
-            // It may or may not be there: whoever leads next begins with a producer of their own.
-            self.leading = None;
-            return Err(error.into());
+        match put() {
+            Ok(last) => self.shared.stores.configs_past(last),
+            Err(error) => {
+                // It may or may not be there: whoever leads next begins with a producer of their own.
+                self.leading = None;
+                Err(error.into())
+            }
         }
-        self.shared.stores.configs_to_end()
     }
 
     /// Does the leader's part for one connector: its tasks, its own status.

@@ -40,7 +40,8 @@ unsafe extern "C" fn delivered(
     });
     // Not a pointer: the number that the record was handed over with.
     let group = message._private.addr();
-    shared.delivered(message.len + message.key_len, group, error);
+    let bytes = message.len + message.key_len;
+    shared.delivered(bytes, group, error.map_or(Ok(message.offset), Err));
 }
 
 unsafe extern "C" fn error(

@@ -1,7 +1,7 @@
 //! What librdkafka's callbacks leave for the threads that use a client.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) in_flight: AtomicUsize,
     /// Records that Kafka has taken.
     pub(crate) delivered: AtomicU64,
+    /// Where Kafka put the record that it took last, in its partition.
+    pub(crate) last_offset: AtomicI64,
     acks: Mutex<Acks>,
     failure: Mutex<Option<KafkaError>>,
     trouble: Mutex<Option<KafkaError>>,
@@ -43,6 +45,7 @@ impl Default for Shared {
             span: tracing::Span::current(),
             in_flight: AtomicUsize::new(0),
             delivered: AtomicU64::new(0),
+            last_offset: AtomicI64::new(-1),
             failure: Mutex::default(),
             trouble: Mutex::default(),
             ids: Mutex::default(),
@@ -55,16 +58,17 @@ impl Default for Shared {
 }
 
 impl Shared {
-    /// Notes that a record was delivered, or why not: the first reason is kept.
-    pub(super) fn delivered(&self, bytes: usize, group: usize, error: Option<KafkaError>) {
+    /// Notes at which offset a record was delivered, or why it was not: the first reason is kept.
+    pub(super) fn delivered(&self, bytes: usize, group: usize, outcome: Result<i64, KafkaError>) {
         self.in_flight
             .fetch_sub(bytes + RECORD_OVERHEAD, Ordering::Relaxed);
-        match error {
-            None => {
+        match outcome {
+            Ok(offset) => {
                 self.delivered.fetch_add(1, Ordering::Relaxed);
+                self.last_offset.store(offset, Ordering::Relaxed);
                 self.settled(group, 1);
             }
-            Some(error) => drop(lock(&self.failure).get_or_insert(error)),
+            Err(error) => drop(lock(&self.failure).get_or_insert(error)),
         }
     }
 

@@ -4,20 +4,24 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use walbridge_connector_api::{Partition, StopToken, TopicSpec};
-use walbridge_kafka::{CompactedLog, ErrorKind, LogRecord};
+use walbridge_kafka::{ClientConfig, CompactedLog, ErrorKind, LogRecord};
 
 use crate::site::*;
 
 const WAIT: Duration = Duration::from_secs(20);
 
 fn open(name: &str, partitions: i32) -> CompactedLog {
+    open_with(&config(), name, partitions)
+}
+
+fn open_with(config: &ClientConfig, name: &str, partitions: i32) -> CompactedLog {
     let spec = TopicSpec {
         name: name.into(),
         partitions: Some(partitions),
         ..TopicSpec::default()
     };
     CompactedLog::open(
-        &config(),
+        config,
         &spec,
         "offset.storage.topic",
         "source connector offsets",
@@ -104,6 +108,46 @@ fn a_follower_hands_over_and_waits_for_the_end() {
     }
     drop(follower);
     assert!(told.try_recv().is_err());
+}
+
+#[test]
+fn what_one_wrote_is_read_back_without_waiting_for_an_empty_fetch() {
+    let topic = name("follow-own");
+    // Only a fetch that comes back empty shows an end, and here one never does in time.
+    let slow = config().or("fetch.wait.max.ms", "50000");
+    let log = open_with(&slow, &topic, 1);
+    let (tell, told) = mpsc::channel();
+    let follower = log
+        .follow(move |record| drop(tell.send(record.unwrap())))
+        .unwrap();
+    let mut producer = producer(&name("follow-own"));
+    for i in 0..5 {
+        let value = format!("{i}");
+        producer.begin().unwrap();
+        for value in ["first", &value] {
+            producer
+                .send_one(
+                    &topic,
+                    Partition::Fixed(0),
+                    Some(b"key"),
+                    Some(value.as_bytes()),
+                )
+                .unwrap();
+        }
+        producer.commit().unwrap();
+        follower.read_past(0, producer.last_offset(), WAIT).unwrap();
+        let read: Vec<_> = told.try_iter().map(|r| r.value.unwrap()).collect();
+        assert_eq!(read, [b"first".to_vec(), value.into_bytes()]);
+    }
+    let error = follower
+        .read_to_written_end(Duration::from_secs(1))
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("its end was not reached in time"),
+        "{error}"
+    );
 }
 
 #[test]
