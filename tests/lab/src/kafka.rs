@@ -129,6 +129,44 @@ impl Kafka {
         command
     }
 
+    /// Returns what the broker has logged of trouble lately, and which transactions hang in it: what to
+    /// show of it when a test fails.
+    pub fn trouble(&self) -> String {
+        let log = self.log();
+        let is_trouble = |line: &&str| {
+            // Markers of transactions are left out for partitions that have no leader for a moment.
+            let words = [
+                " WARN ",
+                " ERROR ",
+                "Fencing broker",
+                "likely deleted already",
+            ];
+            words.iter().any(|word| line.contains(word))
+        };
+        let lines: Vec<_> = log.lines().filter(is_trouble).collect();
+        let mut words = lines
+            .get(lines.len().saturating_sub(8)..)
+            .unwrap_or(&lines)
+            .join("\n");
+        let bootstrap = self.bootstrap();
+        let args = [
+            "--bootstrap-server",
+            &bootstrap,
+            "find-hanging",
+            "--broker-id",
+            "1",
+            "--max-transaction-timeout",
+            "0",
+        ];
+        let hanging = match self.is_running() {
+            true => run(&mut self.tool("org.apache.kafka.tools.TransactionsCommand", &args)),
+            false => Ok("it does not run".to_owned()),
+        };
+        words.push_str("\nhanging transactions: ");
+        words.push_str(&hanging.unwrap_or_else(|error| format!("{error:#}")));
+        words
+    }
+
     fn properties(&self) -> String {
         let KafkaPorts {
             client,

@@ -77,6 +77,10 @@ fn kafka_keeps_its_records_over_a_kill_and_is_reached_through_the_link() -> Resu
     ];
     let text = kafka_tool(lab, class, &describe)?;
     assert!(text.contains("PartitionCount: 3"), "{text}");
+    // It was taken for dead before it came back, and nothing hangs.
+    let trouble = kafka.trouble();
+    assert!(trouble.contains("hanging transactions: Topic"), "{trouble}");
+    assert!(!trouble.contains("Fencing broker"), "{trouble}");
     Ok(())
 }
 

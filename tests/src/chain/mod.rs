@@ -430,6 +430,10 @@ impl Chain {
                 peer.worker.log_tail(15)
             );
         }
+        for end in self.ends() {
+            let kafka = self.site(end).kafka();
+            let _ = writeln!(words, "{}: …\n{}", kafka.name(), kafka.trouble());
+        }
         words
     }
 
