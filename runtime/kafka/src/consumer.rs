@@ -1,5 +1,7 @@
 //! Reading batches from partitions that are assigned by hand.
 
+mod stalls;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use crate::admin::partition_infos;
 use crate::client_config::ClientConfig;
 use crate::error::{ErrorKind, KafkaError, Result};
 use crate::raw::{Isolation, Message, OffsetSpec, PartitionList, RawConsumer};
+
+use stalls::Stalls;
 
 /// How long the cluster may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -29,6 +33,8 @@ struct Place {
     next: i64,
     /// Whether anything came from it: before, librdkafka may not have begun to read it.
     touched: bool,
+    /// Whether the caller does not want more of it for now.
+    paused: bool,
     /// The offset after the last record that was handed out.
     after: Option<i64>,
 }
@@ -68,6 +74,9 @@ pub struct Consumer {
     topics: HashMap<String, Arc<TopicSpec>>,
     places: HashMap<TopicPartition, Place>,
     ends: HashMap<TopicPartition, i64>,
+    stalls: Stalls,
+    /// Whether the last poll took all that had been fetched.
+    drained: bool,
     failed: Option<KafkaError>,
 }
 
@@ -83,6 +92,8 @@ impl Consumer {
             topics: HashMap::new(),
             places: HashMap::new(),
             ends: HashMap::new(),
+            stalls: Stalls::default(),
+            drained: false,
             failed: None,
         })
     }
@@ -128,7 +139,17 @@ impl Consumer {
     /// # Errors
     /// If one of them is not assigned.
     pub fn pause(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.set_paused(partitions, true);
         self.raw.pause(&plain_list(partitions)?)
+    }
+
+    fn set_paused(&mut self, partitions: &[TopicPartition], paused: bool) {
+        for partition in partitions {
+            self.stalls.forget(partition);
+            if let Some(place) = self.places.get_mut(partition) {
+                place.paused = paused;
+            }
+        }
     }
 
     /// Goes on fetching these partitions, after the last record that was fetched of each.
@@ -139,6 +160,7 @@ impl Consumer {
         // librdkafka would go on where it believes that we are, and it takes an event that stands
         // in its queue between records, such as the end of the partition, for a record: it would
         // go on one too far, and that record would be lost.
+        self.set_paused(partitions, false);
         let mut moved = Vec::new();
         for tp in partitions {
             let Some(Place { next, touched, .. }) = self.places.get(tp).copied() else {
@@ -191,6 +213,9 @@ impl Consumer {
             return Err(error);
         }
         self.check_missing()?;
+        if self.drained && self.held.is_empty() && self.stalls.is_due() {
+            self.check_stalls()?;
+        }
         let deadline = Instant::now() + wait;
         let mut count = 0;
         loop {
@@ -203,7 +228,8 @@ impl Consumer {
                 if !left.is_zero() {
                     self.raw.fetch(left, 1, &mut self.held);
                 }
-                self.raw.fetch(Duration::ZERO, AT_ONCE, &mut self.held);
+                let fetched = self.raw.fetch(Duration::ZERO, AT_ONCE, &mut self.held);
+                self.drained = fetched < AT_ONCE;
                 if let Some(error) = self.raw.handle().shared().recreated() {
                     // Whatever was fetched last may come from the new topic.
                     self.held.clear();
@@ -388,10 +414,11 @@ impl Consumer {
     }
 
     fn touch(&mut self, partition: TopicPartition, next: i64, after: Option<i64>) {
-        let touched = true;
+        let paused = self.places.get(&partition).is_some_and(|p| p.paused);
         let place = Place {
             next,
-            touched,
+            touched: true,
+            paused,
             after,
         };
         self.places.insert(partition, place);
@@ -403,8 +430,10 @@ impl Consumer {
             let place = Place {
                 next: offset_of(*start),
                 touched: false,
+                paused: false,
                 after: None,
             };
+            self.stalls.forget(partition);
             self.places.insert(partition.clone(), place);
         }
     }
@@ -480,6 +509,7 @@ impl Consumer {
         });
         for partition in partitions {
             self.ends.remove(partition);
+            self.stalls.forget(partition);
         }
     }
 }
