@@ -39,6 +39,7 @@
 //! }
 //! ```
 
+mod boundaries;
 mod bytes;
 mod config;
 mod sink;

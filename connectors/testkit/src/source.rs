@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use walbridge_connector_api::data::ConnectRecord;
 use walbridge_connector_api::{
     Batch, Connector, ConnectorError, Form, OffsetEntry, RecordSource, Result, Settings,
-    SourceTask, StopToken, TaskMetrics,
+    SourceRecord, SourceTask, StopToken, TaskMetrics,
 };
 
+use crate::boundaries::Boundaries;
 use crate::{bytes, config};
 
 /// How long one poll may wait.
@@ -22,6 +23,7 @@ pub struct SourceKit {
     offsets: Vec<OffsetEntry>,
     metrics: Arc<TaskMetrics>,
     patience: Duration,
+    says_ends: bool,
 }
 
 /// What would be one Kafka transaction: records, and the offsets that are true once they are written.
@@ -29,12 +31,27 @@ pub struct SourceKit {
 pub struct Transaction {
     /// The records, in the order in which they were handed out.
     pub records: Vec<ConnectRecord>,
+    /// The records that the source had aborted, in a transaction that it ended so: nobody ever sees them,
+    /// and they are not read again.
+    pub aborted: Vec<ConnectRecord>,
     /// The offsets; of each source partition the last.
     pub offsets: Vec<OffsetEntry>,
     batches: Vec<Batch>,
 }
 
 impl Transaction {
+    pub(crate) fn push(&mut self, record: SourceRecord) {
+        self.records.push(record.record);
+        if let Some(entry) = record.offset {
+            self.note(entry);
+        }
+    }
+
+    /// Returns whether there is nothing to commit in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.aborted.is_empty() && self.offsets.is_empty()
+    }
+
     fn note(&mut self, entry: OffsetEntry) {
         merge(&mut self.offsets, entry);
     }
@@ -56,6 +73,8 @@ enum Task {
 pub struct RunningSource<'a> {
     kit: &'a mut SourceKit,
     task: Task,
+    /// Where the source itself says where transactions end.
+    boundaries: Option<Boundaries>,
     stop: StopToken,
 }
 
@@ -73,7 +92,25 @@ impl SourceKit {
             offsets: Vec::new(),
             metrics: Arc::default(),
             patience: Duration::from_secs(10),
+            says_ends: false,
         })
+    }
+
+    /// Lets the source say where its transactions end, as `transaction.boundary=connector` does.
+    ///
+    /// # Errors
+    /// If the connector's sources cannot, with this configuration.
+    pub fn define_transactions(mut self) -> Result<Self> {
+        let able = self.connector.can_define_boundaries(&self.settings);
+        if !able || self.connector.form() != Form::Records {
+            return Err(ConnectorError::stop(
+                "NoBoundaries",
+                "this connector's sources do not say where transactions end",
+            )
+            .remedy("say so in Connector::can_define_boundaries, for a source of records"));
+        }
+        self.says_ends = true;
+        Ok(self)
     }
 
     /// Sets how long [`RunningSource::next`] waits for something to come; 10 s if not set.
@@ -118,13 +155,18 @@ impl SourceKit {
     pub fn start(&mut self) -> Result<RunningSource<'_>> {
         let stop = StopToken::new();
         let context = config::context(&self.offsets, &self.metrics, &stop);
-        let task = match self.connector.form() {
+        let mut task = match self.connector.form() {
             Form::Bytes => Task::Bytes(self.connector.source(&self.settings, context)?),
             Form::Records => Task::Records(self.connector.record_source(&self.settings, context)?),
         };
+        let mut boundaries = self.says_ends.then(Boundaries::default);
+        if let (Task::Records(task), Some(boundaries)) = (&mut task, &mut boundaries) {
+            task.define_transactions(boundaries.context());
+        }
         Ok(RunningSource {
             kit: self,
             task,
+            boundaries,
             stop,
         })
     }
@@ -207,14 +249,16 @@ impl RunningSource<'_> {
     pub fn poll(&mut self) -> Result<Option<Transaction>> {
         let mut transaction = Transaction::default();
         match &mut self.task {
-            Task::Records(task) => {
-                for record in task.poll(POLL)? {
-                    transaction.records.push(record.record);
-                    if let Some(entry) = record.offset {
-                        transaction.note(entry);
+            Task::Records(task) => match &mut self.boundaries {
+                None => (task.poll(POLL)?.into_iter()).for_each(|record| transaction.push(record)),
+                Some(boundaries) => {
+                    if let Some(over) = boundaries.next() {
+                        return Ok(Some(over));
                     }
+                    boundaries.take(task.poll(POLL)?)?;
+                    return Ok(boundaries.next());
                 }
-            }
+            },
             Task::Bytes(task) => {
                 let until = Instant::now() + self.kit.patience;
                 loop {
@@ -244,8 +288,7 @@ impl RunningSource<'_> {
                 }
             }
         }
-        let empty = transaction.records.is_empty() && transaction.offsets.is_empty();
-        Ok((!empty).then_some(transaction))
+        Ok((!transaction.is_empty()).then_some(transaction))
     }
 
     /// Polls until something comes.
