@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::site::{Running, name, start, wait};
+use crate::site::{Running, name, start, wait, worker_file};
 
 /// Runs `walbridge` and returns its exit code and what it said.
 fn walbridge(args: &[&str]) -> (Option<i32>, String) {
@@ -119,6 +119,49 @@ fn a_folder_is_applied() {
         code == Some(1) && said.contains("connector two is in"),
         "{said}"
     );
+}
+
+#[test]
+fn connectors_are_checked_by_what_the_worker_beside_them_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = |name: &str| folder.path().join(name);
+    let check = || {
+        let sites = ["strict", "free"].map(|site| dir(site).display().to_string());
+        walbridge(&["check", &sites[0], &sites[1]])
+    };
+    let source = json!({
+        "name": "lines", "config": {
+            "connector.class": "FileStreamSource", "file": "/tmp/lines", "topic": "lines",
+            "producer.override.linger.ms": "5",
+        },
+    });
+    for (site, policy) in [("strict", "None"), ("free", "All")] {
+        std::fs::create_dir(dir(site)).unwrap();
+        let mut worker = worker_file(site);
+        worker.push_str(&format!(
+            "\n[connector.client.config.override]\npolicy = \"{policy}\"\n"
+        ));
+        std::fs::write(dir(site).join("worker.toml"), worker).unwrap();
+        let mut own = source.clone();
+        own["name"] = json!(format!("lines-{site}"));
+        put(&dir(site), "lines.json", &own);
+    }
+    let (code, said) = check();
+    let refused = format!(
+        "{}: producer.override.linger.ms: ",
+        dir("strict").join("lines.json").display()
+    );
+    assert!(code == Some(1) && said.contains(&refused), "{said}");
+    assert!(
+        said.contains("The 'None' policy does not allow 'linger.ms'"),
+        "{said}"
+    );
+    let good = format!("{}: good", dir("free").join("lines.json").display());
+    assert!(said.contains(&good), "{said}");
+    // Alone, a connector's file is checked by what a worker allows that says nothing.
+    std::fs::remove_file(dir("strict").join("worker.toml")).unwrap();
+    let (code, said) = check();
+    assert!(code == Some(0), "{said}");
 }
 
 #[test]

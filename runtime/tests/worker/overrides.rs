@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::records::{Whole, all, create, write};
 use crate::site::{Running, name, start, start_with, wait};
 
 fn numbers(own: &Value) -> Value {
@@ -141,4 +142,41 @@ fn what_is_set_for_administration_reaches_the_client_that_creates_topics() {
     wait("the rows", || {
         (worker.status("admin")["tasks"][0]["details"]["batches"].as_u64()? > 0).then_some(())
     });
+}
+
+#[test]
+fn what_is_set_for_administration_reaches_the_client_that_creates_the_dead_letter_topic() {
+    let worker = start(&name("reach-dead"));
+    let (topic, dead) = (name("reach-in"), name("reach-dead"));
+    create(&topic, 1, &[]);
+    let config = |own: Value| {
+        let mut config = json!({
+            "connector.class": "ChoosySink", "topics": topic,
+            "key.converter": "ByteArrayConverter", "header.converter": "ByteArrayConverter",
+            "value.converter": "JsonConverter", "value.converter.schemas.enable": "false",
+            "errors.tolerance": "all",
+            "errors.deadletterqueue.topic.name": dead,
+            "errors.deadletterqueue.topic.replication.factor": "1",
+        });
+        let all = config.as_object_mut().unwrap();
+        all.extend(own.as_object().unwrap().clone());
+        config
+    };
+    write(&topic, &[Whole::new(0, 1, b"{nope")]);
+    let sink = name("reach");
+    let encrypted = config(json!({ "admin.override.security.protocol": "SSL" }));
+    assert_eq!(worker.create(&sink, &encrypted).status, 201);
+    // The sink itself reads without; what keeps it from its dead letters is named.
+    let trace = wait("it to have no connection", || {
+        Some(
+            worker.status(&sink)["tasks"][0]["trace"]
+                .as_str()?
+                .to_owned(),
+        )
+    });
+    assert!(trace.contains(&dead) || trace.contains("SSL"), "{trace}");
+    let path = format!("/connectors/{sink}/config");
+    let mended = worker.send("PUT", &path, Some(&config(json!({})).to_string()));
+    assert_eq!(mended.status, 200);
+    assert_eq!(all(&dead, 1, 1).len(), 1);
 }
