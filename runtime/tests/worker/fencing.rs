@@ -68,22 +68,24 @@ fn zombie(group: &str, connector: &str, task: u32, topic: &str) -> Transactional
     zombie
 }
 
-#[test]
-fn tasks_that_are_no_more_are_fenced_before_the_new_ones_start() {
-    let (group, topic) = (name("fence"), name("fence"));
-    let worker = start(&group);
-    put(
-        &worker,
-        "c",
-        &numbers(&topic, 3, &json!({ "tasks.max": 3 })),
-    );
-    running(&worker, "c", 3);
-    counts(&group, "c", 3);
-    set(&worker, "c", "stop");
+/// Runs a connector of so many tasks, and stops it.
+fn run_and_stop(worker: &Running, group: &str, topic: &str, tasks: u32) {
+    let config = numbers(topic, tasks, &json!({ "tasks.max": tasks }));
+    put(worker, "c", &config);
+    running(worker, "c", tasks as usize);
+    counts(group, "c", tasks);
+    set(worker, "c", "stop");
     wait("the tasks to end", || {
         let tasks = worker.status("c")["tasks"].clone();
         (tasks == json!([])).then_some(())
     });
+}
+
+#[test]
+fn tasks_that_are_no_more_are_fenced_before_the_new_ones_start() {
+    let (group, topic) = (name("fence"), name("fence"));
+    let worker = start(&group);
+    run_and_stop(&worker, &group, &topic, 3);
     let mut zombies: Vec<_> = (0..3).map(|n| zombie(&group, "c", n, &topic)).collect();
     // One task from now on, which takes over the id of the first by itself.
     put(
@@ -143,18 +145,7 @@ fn tasks_that_stay_as_they_are_go_on_while_others_are_fenced() {
 fn offsets_are_changed_only_when_nobody_can_still_write_older_ones() {
     let (group, topic) = (name("alter"), name("alter"));
     let worker = start(&group);
-    put(
-        &worker,
-        "c",
-        &numbers(&topic, 2, &json!({ "tasks.max": 2 })),
-    );
-    running(&worker, "c", 2);
-    counts(&group, "c", 2);
-    set(&worker, "c", "stop");
-    wait("the tasks to end", || {
-        let tasks = worker.status("c")["tasks"].clone();
-        (tasks == json!([])).then_some(())
-    });
+    run_and_stop(&worker, &group, &topic, 2);
     let mut late = zombie(&group, "c", 1, &topic);
     let (key, value) = (br#"["c",{"part":1}]"#, br#"{"next":5}"#);
     let offsets = format!("{group}-offsets");

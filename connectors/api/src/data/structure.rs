@@ -24,13 +24,15 @@ impl Struct {
     /// # Errors
     /// If the schema is not that of a struct, or has another number of fields.
     pub fn from_values(schema: Schema, values: Vec<Value>) -> Result<Self, DataError> {
-        let (title, fields, given) = (schema.title(), schema.fields().len(), values.len());
         if schema.kind() != Type::Struct {
+            let title = schema.title();
             return Err(DataError::Schema(format!(
                 "{title} is not a struct's schema"
             )));
         }
+        let (fields, given) = (schema.fields().len(), values.len());
         if fields != given {
+            let title = schema.title();
             return Err(DataError::Schema(format!(
                 "{title} has {fields} fields, and there are {given} values"
             )));
