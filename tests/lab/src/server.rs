@@ -128,12 +128,14 @@ impl Server {
         if self.is_running() {
             return Ok(());
         }
+        // Whoever ends it in good order leaves neither.
+        let killed = self.killed_path().exists() || self.pid_path().exists();
         if let Some(heal) = &self.after_kill
-            && self.killed_path().exists()
+            && killed
         {
             heal().with_context(|| format!("before {} starts again", self.name()))?;
-            std::fs::remove_file(self.killed_path())?;
         }
+        let _ = std::fs::remove_file(self.killed_path());
         let log = self.open_log()?;
         let mut command = Command::new(&self.program.path);
         command

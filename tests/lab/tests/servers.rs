@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::json;
-use walbridge_lab::{Http, Lab, Link, Route, free_port, wait_for};
+use walbridge_lab::{Http, Lab, Link, Route, free_port, wait_for, wait_until};
 
 fn kafka_tool(lab: &Lab, class: &str, args: &[&str]) -> Result<String> {
     let output = lab.east().kafka().tool(class, args).output()?;
@@ -80,6 +80,15 @@ fn kafka_keeps_its_records_over_a_kill_and_is_reached_through_the_link() -> Resu
     // It was taken for dead before it came back, and nothing hangs.
     let trouble = kafka.trouble();
     assert!(trouble.contains("hanging transactions: Topic"), "{trouble}");
+    assert!(!trouble.contains("Fencing broker"), "{trouble}");
+    // The same if it is nobody of the lab who kills it.
+    let pid = kafka.pid().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-9", &pid]).status()?.success());
+    wait_until("Kafka to be gone", Duration::from_secs(10), || {
+        !kafka.is_running()
+    })?;
+    kafka.start()?;
+    let trouble = kafka.trouble();
     assert!(!trouble.contains("Fencing broker"), "{trouble}");
     Ok(())
 }
