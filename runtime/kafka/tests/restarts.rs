@@ -13,15 +13,13 @@ use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{Partition, StopToken, TopicSpec};
 use walbridge_kafka::{ClientConfig, CompactedLog, Follower, TransactionalProducer};
-use walbridge_lab::{Lab, wait_until};
+use walbridge_lab::{Kafka, Lab, wait_until};
 
 /// How often the broker dies every day.
 const FEW: u32 = 3;
 /// As many as a worker's offset topic has.
 const PARTITIONS: i32 = 25;
 const WAIT: Duration = Duration::from_secs(30);
-/// What Kafka logs when it does not end a transaction in a partition that has no leader for a moment.
-const FORGETS: &str = "these partitions are likely deleted already";
 
 fn config() -> ClientConfig {
     ClientConfig::new(Lab::shared().unwrap().east().kafka().bootstrap())
@@ -89,7 +87,7 @@ fn followed_logs_go_on_after_a_broker_died() {
     let _harm = lab.harm();
     let forgotten = || {
         (lab.east().kafka().log().lines())
-            .filter(|line| line.contains(FORGETS))
+            .filter(|line| line.contains(Kafka::FORGETS))
             .count()
     };
     let forgotten_before = forgotten();

@@ -22,14 +22,14 @@ fn start(what: &str) -> Running {
     start_with(&name(what), &keys)
 }
 
-fn with(base: &Value, own: &Value) -> Value {
+pub(crate) fn with(base: &Value, own: &Value) -> Value {
     let mut all = base.as_object().unwrap().clone();
     all.extend(own.as_object().unwrap().clone());
     Value::Object(all)
 }
 
 /// A sink of JSON whose lines a transform takes out.
-fn choosy(topic: &str) -> Value {
+pub(crate) fn choosy(topic: &str) -> Value {
     json!({
         "connector.class": "ChoosySink", "topics": topic,
         "key.converter": "ByteArrayConverter",
@@ -41,7 +41,7 @@ fn choosy(topic: &str) -> Value {
     })
 }
 
-fn tolerant(dead: &str) -> Value {
+pub(crate) fn tolerant(dead: &str) -> Value {
     json!({
         "errors.tolerance": "all",
         "errors.deadletterqueue.topic.name": dead,

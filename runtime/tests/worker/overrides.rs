@@ -2,15 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::errors::{choosy, tolerant, with};
 use crate::records::{Whole, all, create, write};
 use crate::site::{Running, name, start, start_with, wait};
 
 fn numbers(own: &Value) -> Value {
-    let mut config =
-        json!({ "connector.class": "Numbers", "topic": name("overrides"), "limit": 5 });
-    let all = config.as_object_mut().unwrap();
-    all.extend(own.as_object().unwrap().clone());
-    config
+    let config = json!({ "connector.class": "Numbers", "topic": name("overrides"), "limit": 5 });
+    with(&config, own)
 }
 
 /// Returns what is wrong with a configuration of `Numbers`, in the words of a refused create.
@@ -149,22 +147,11 @@ fn what_is_set_for_administration_reaches_the_client_that_creates_the_dead_lette
     let worker = start(&name("reach-dead"));
     let (topic, dead) = (name("reach-in"), name("reach-dead"));
     create(&topic, 1, &[]);
-    let config = |own: Value| {
-        let mut config = json!({
-            "connector.class": "ChoosySink", "topics": topic,
-            "key.converter": "ByteArrayConverter", "header.converter": "ByteArrayConverter",
-            "value.converter": "JsonConverter", "value.converter.schemas.enable": "false",
-            "errors.tolerance": "all",
-            "errors.deadletterqueue.topic.name": dead,
-            "errors.deadletterqueue.topic.replication.factor": "1",
-        });
-        let all = config.as_object_mut().unwrap();
-        all.extend(own.as_object().unwrap().clone());
-        config
-    };
+    let config = with(&choosy(&topic), &tolerant(&dead));
     write(&topic, &[Whole::new(0, 1, b"{nope")]);
     let sink = name("reach");
-    let encrypted = config(json!({ "admin.override.security.protocol": "SSL" }));
+    let own = json!({ "admin.override.security.protocol": "SSL" });
+    let encrypted = with(&config, &own);
     assert_eq!(worker.create(&sink, &encrypted).status, 201);
     // The sink itself reads without; what keeps it from its dead letters is named.
     let trace = wait("it to have no connection", || {
@@ -176,7 +163,7 @@ fn what_is_set_for_administration_reaches_the_client_that_creates_the_dead_lette
     });
     assert!(trace.contains(&dead) || trace.contains("SSL"), "{trace}");
     let path = format!("/connectors/{sink}/config");
-    let mended = worker.send("PUT", &path, Some(&config(json!({})).to_string()));
+    let mended = worker.send("PUT", &path, Some(&config.to_string()));
     assert_eq!(mended.status, 200);
     assert_eq!(all(&dead, 1, 1).len(), 1);
 }

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::kafka::jvm_flags;
+use crate::kafka::{jvm_flags, program};
 use crate::parts::Parts;
-use crate::process::Signal;
 use crate::server::{Program, Server};
 
 /// Runs a lab broker's controller alone until it has fenced the broker.
@@ -17,48 +16,33 @@ use crate::server::{Program, Server};
 /// leader for deleted at that moment, and forgets to end transactions in them.
 #[derive(Debug)]
 pub(crate) struct Controller {
-    name: String,
+    program: Program,
     dir: PathBuf,
-    data: PathBuf,
-    port: u16,
-    java: PathBuf,
-    libs: PathBuf,
+    file: PathBuf,
+    properties: String,
 }
 
 impl Controller {
     /// Describes the controller of the broker `name`.
     pub(crate) fn new(name: &str, dir: &Path, port: u16, parts: &Parts) -> Self {
+        let data = dir.join("data").join(name);
+        let (file, flags) = (data.join("controller.properties"), jvm_flags("256m", false));
         Self {
-            name: format!("{name}-controller"),
+            program: program(&format!("{name}-controller"), flags, &file, parts),
             dir: dir.to_owned(),
-            data: dir.join("data").join(name),
-            port,
-            java: parts.java.clone(),
-            libs: parts.kafka_libs.clone(),
+            file,
+            properties: properties(port, &data.join("log")),
         }
     }
 
     /// Returns once the broker, which must not run, is known to be gone.
     pub(crate) fn fence_broker(&self) -> Result<()> {
-        let file = self.data.join("controller.properties");
-        std::fs::write(&file, self.properties())?;
-        let mut args = jvm_flags("256m", false);
-        let logging = self.data.join("log4j2.properties");
-        args.push(format!("-Dlog4j2.configurationFile={}", logging.display()));
-        args.extend(["-cp".to_owned(), format!("{}/*", self.libs.display())]);
-        args.extend(["kafka.Kafka".to_owned(), file.display().to_string()]);
-        let program = Program {
-            name: self.name.clone(),
-            path: self.java.clone(),
-            args,
-            env: Vec::new(),
-            user: None,
-            stop: Signal::Term,
-        };
-        let log = self.dir.join("logs").join(format!("{}.log", self.name));
+        std::fs::write(&self.file, &self.properties)?;
+        let name = &self.program.name;
+        let log = self.dir.join("logs").join(format!("{name}.log"));
         // What the last one wrote says nothing of this one.
         let _ = std::fs::remove_file(&log);
-        let server = Server::new(program, &self.dir, move || {
+        let server = Server::new(self.program.clone(), &self.dir, move || {
             if !is_fenced(&std::fs::read_to_string(&log)?) {
                 bail!("the broker is not fenced yet");
             }
@@ -67,24 +51,23 @@ impl Controller {
         server.start()?;
         server.stop()
     }
+}
 
-    fn properties(&self) -> String {
-        let port = self.port;
-        let data = self.data.join("log").display().to_string();
-        format!(
-            "\
+fn properties(port: u16, data: &Path) -> String {
+    format!(
+        "\
 process.roles=controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 listeners=CONTROLLER://127.0.0.1:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
+log.dirs={}
 broker.heartbeat.interval.ms=50
 broker.session.timeout.ms=100
-"
-        )
-    }
+",
+        data.display()
+    )
 }
 
 /// Reads from a controller's log whether it is active and the last it knows of the broker is that it is

@@ -39,30 +39,15 @@ pub struct Kafka {
 }
 
 impl Kafka {
+    /// What Kafka logs when it leaves out the end of a transaction in partitions that have no leader for a
+    /// moment: it takes them for deleted.
+    pub const FORGETS: &str = "these partitions are likely deleted already";
+
     /// Describes the broker `name` with its data under the lab's folder.
     pub fn new(name: &str, dir: &Path, ports: KafkaPorts, fast: bool, parts: &Parts) -> Self {
         let data = dir.join("data").join(name);
-        let mut args = jvm_flags("768m", fast);
-        args.push(format!(
-            "-Dlog4j2.configurationFile={}",
-            data.join("log4j2.properties").display()
-        ));
-        args.extend([
-            "-cp".to_owned(),
-            format!("{}/*", parts.kafka_libs.display()),
-        ]);
-        args.extend([
-            "kafka.Kafka".to_owned(),
-            data.join("server.properties").display().to_string(),
-        ]);
-        let program = Program {
-            name: name.to_owned(),
-            path: parts.java.clone(),
-            args,
-            env: Vec::new(),
-            user: None,
-            stop: Signal::Term,
-        };
+        let flags = jvm_flags("768m", fast);
+        let program = program(name, flags, &data.join("server.properties"), parts);
         let controller = Controller::new(name, dir, ports.controller, parts);
         let server = Server::new(program, dir, move || answers(ports.client))
             .after_kill(move || controller.fence_broker());
@@ -134,13 +119,7 @@ impl Kafka {
     pub fn trouble(&self) -> String {
         let log = self.log();
         let is_trouble = |line: &&str| {
-            // Markers of transactions are left out for partitions that have no leader for a moment.
-            let words = [
-                " WARN ",
-                " ERROR ",
-                "Fencing broker",
-                "likely deleted already",
-            ];
+            let words = [" WARN ", " ERROR ", "Fencing broker", Self::FORGETS];
             words.iter().any(|word| line.contains(word))
         };
         let lines: Vec<_> = log.lines().filter(is_trouble).collect();
@@ -220,6 +199,29 @@ group.initial.rebalance.delay.ms=0
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
 ";
+
+/// Describes a process of Kafka's: its settings are in `file`, and beside that is how it logs.
+pub(crate) fn program(name: &str, flags: Vec<String>, file: &Path, parts: &Parts) -> Program {
+    let mut args = flags;
+    args.extend([
+        format!(
+            "-Dlog4j2.configurationFile={}",
+            file.with_file_name("log4j2.properties").display()
+        ),
+        "-cp".to_owned(),
+        format!("{}/*", parts.kafka_libs.display()),
+        "kafka.Kafka".to_owned(),
+        file.display().to_string(),
+    ]);
+    Program {
+        name: name.to_owned(),
+        path: parts.java.clone(),
+        args,
+        env: Vec::new(),
+        user: None,
+        stop: Signal::Term,
+    }
+}
 
 /// How a lab's Java servers log.
 pub(crate) const LOGGING: &str = "\

@@ -128,14 +128,12 @@ impl Server {
         if self.is_running() {
             return Ok(());
         }
-        // Whoever ends it in good order leaves neither.
-        let killed = self.killed_path().exists() || self.pid_path().exists();
+        // Whoever ends in good order leaves no pid file.
         if let Some(heal) = &self.after_kill
-            && killed
+            && self.pid_path().exists()
         {
             heal().with_context(|| format!("before {} starts again", self.name()))?;
         }
-        let _ = std::fs::remove_file(self.killed_path());
         let log = self.open_log()?;
         let mut command = Command::new(&self.program.path);
         command
@@ -192,7 +190,7 @@ impl Server {
 
     /// Ends the process in good order, by force after half a minute.
     pub fn stop(&self) -> Result<()> {
-        let Some(identity) = self.identity() else {
+        let Some(identity) = self.identity().filter(|identity| identity.is_running()) else {
             return Ok(());
         };
         identity.signal(self.program.stop);
@@ -203,7 +201,9 @@ impl Server {
         Ok(())
     }
 
-    /// Kills the process and everything below it (SIGKILL) and waits until they are gone.
+    /// Kills the process and everything below it (SIGKILL) and waits until they are gone. The pid file
+    /// stays, as it does if somebody else kills it: the next start, perhaps another process's, sees by it how
+    /// this one ended.
     pub fn kill(&self) -> Result<()> {
         let Some(identity) = self.identity() else {
             return Ok(());
@@ -214,8 +214,6 @@ impl Server {
         } else {
             Vec::new()
         };
-        // A file, since another process may start it again.
-        std::fs::write(self.killed_path(), "")?;
         for member in &family {
             member.signal(Signal::Kill);
         }
@@ -229,7 +227,6 @@ impl Server {
                 .all(|member| Identity::of(member.pid) != Some(*member))
         };
         let _ = wait_until("zombies to be collected", Duration::from_secs(2), gone);
-        self.forget();
         Ok(())
     }
 
@@ -288,12 +285,6 @@ impl Server {
         self.dir
             .join("pids")
             .join(format!("{}.pid", self.program.name))
-    }
-
-    fn killed_path(&self) -> PathBuf {
-        self.dir
-            .join("pids")
-            .join(format!("{}.killed", self.program.name))
     }
 
     fn identity(&self) -> Option<Identity> {
