@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use walbridge_connector_api::{ConnectorError, Result};
+use walbridge_postgres::Lsn;
 use walbridge_schemas::transaction::Status;
 
 use crate::event::Turn;
@@ -287,11 +288,23 @@ impl Sink {
                     .remedy("the topic holds rows twice: let the source begin a new snapshot"));
                 }
             }
-            (Turn::Snapshot { lsn }, Unit::Snapshot(current)) if lsn == current.0 => {}
-            (Turn::Snapshot { lsn }, Unit::Snapshot(current)) if lsn < current.0 => {
-                // A row of a snapshot that was begun and given up.
+            (Turn::Snapshot { lsn }, _) if self.given_up.contains(&Lsn(lsn)) => {
                 self.drop_head(lane);
                 return Ok(true);
+            }
+            (Turn::Snapshot { lsn }, Unit::Snapshot(current)) if lsn == current.0 => {}
+            (Turn::Snapshot { lsn }, Unit::Transaction(_))
+                if lsn == self.position.snapshot_lsn.0 =>
+            {
+                return Err(ConnectorError::stop(
+                    "CountMismatch",
+                    format!(
+                        "{}: a row of snapshot {}, which has ended without counting it",
+                        self.place(lane),
+                        self.position.snapshot_lsn
+                    ),
+                )
+                .remedy("the topic holds rows twice: let the source begin a new snapshot"));
             }
             _ => return Ok(false),
         }

@@ -2,6 +2,7 @@
 //! counts. Until then the target is no standby, and says so.
 
 use walbridge_connector_api::{ConnectorError, Result};
+use walbridge_postgres::Lsn;
 use walbridge_postgres::ident::qualified;
 
 use walbridge_schemas::transaction::Status;
@@ -19,6 +20,15 @@ use crate::target::origin_sql;
 const LOADED: &str = "\
 UPDATE walbridge.relation AS r SET loaded = s.loaded
 FROM unnest($2::text[], $3::bigint[]) AS s(topic, loaded) WHERE r.link = $1 AND r.topic = s.topic";
+
+/// Notes that snapshot $2, which was being loaded, is given up for $3.
+const GIVE_UP: &str = "\
+WITH begun AS (
+    DELETE FROM walbridge.given_up WHERE link = $1 AND snapshot_lsn = $3
+)
+INSERT INTO walbridge.given_up (link, snapshot_lsn) SELECT $1, $2::pg_lsn
+WHERE $2::pg_lsn <> $3::pg_lsn
+ON CONFLICT DO NOTHING";
 
 impl Sink {
     /// Begins to load a snapshot: all its tables are there and empty afterwards.
@@ -40,6 +50,9 @@ impl Sink {
             .remedy("stop the source of the former primary"));
         }
         tracing::info!(%lsn, tables = begin.tables.len(), "a snapshot begins");
+        if self.is_loading() {
+            self.give_up(lsn)?;
+        }
         let mut empty = Vec::new();
         for definition in &begin.tables {
             let Some(topic) = self.topic_of_collection(&definition.collection()) else {
@@ -71,6 +84,25 @@ impl Sink {
         self.position.commit_ts = begin.ts_us;
         self.start(begin);
         Ok(())
+    }
+
+    /// Remembers that the snapshot being loaded is given up for another: partitions come in any order,
+    /// so its last rows may come long after the other one has ended.
+    fn give_up(&mut self, other: Lsn) -> Result<()> {
+        let former = self.position.snapshot_lsn;
+        self.given_up.insert(former);
+        self.given_up.remove(&other);
+        let long = |lsn: Lsn| Raw::long(lsn.0.cast_signed());
+        let link = self.config.link.clone();
+        let mut run = Run::new(&mut self.target, &self.rows, &self.bindings, &link);
+        run.statement(
+            GIVE_UP,
+            vec![Raw::text(&link), long(former), long(other)],
+            None,
+        )
+        .map_err(Refused::Error)
+        .and_then(|()| run.send())
+        .map_err(Refused::error)
     }
 
     /// Returns whether a table is not there or empty; one with rows that this link did not write is

@@ -39,6 +39,11 @@ CREATE TABLE IF NOT EXISTS walbridge.relation (
     loaded bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (link, topic)
 );
+CREATE TABLE IF NOT EXISTS walbridge.given_up (
+    link text NOT NULL,
+    snapshot_lsn pg_lsn NOT NULL,
+    PRIMARY KEY (link, snapshot_lsn)
+);
 COMMENT ON SCHEMA walbridge IS 'Positions of the replication links that write into this database';
 ";
 
@@ -126,11 +131,10 @@ pub(crate) fn take(session: &Session, link: &str) -> Result<Position> {
             format!("the position of link {link} vanished"),
         )
     })?;
-    let lsn = |at: usize| Lsn(row.get::<_, String>(at).parse().unwrap_or_default());
     Ok(Position {
         fence: row.get(0),
         epoch: row.get::<_, i64>(1).unsigned_abs(),
-        commit_lsn: lsn(2),
+        commit_lsn: lsn(row.get(2)),
         seq: row.get::<_, i64>(3).unsigned_abs(),
         commit_ts: row.get(4),
         phase: match row.get::<_, &str>(5) {
@@ -138,17 +142,22 @@ pub(crate) fn take(session: &Session, link: &str) -> Result<Position> {
             "streaming" => Phase::Streaming,
             _ => Phase::New,
         },
-        snapshot_lsn: lsn(6),
+        snapshot_lsn: lsn(row.get(6)),
     })
+}
+
+fn lsn(number: &str) -> Lsn {
+    Lsn(number.parse().unwrap_or_default())
 }
 
 fn create(session: &Session) -> Result<()> {
     let there = session.query(
         "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE n.nspname = 'walbridge' AND relname IN ('position', 'sink_offset', 'relation')",
+         WHERE n.nspname = 'walbridge'
+            AND relname IN ('position', 'sink_offset', 'relation', 'given_up')",
         &[],
     )?;
-    if there.first().is_some_and(|row| row.get::<_, i64>(0) == 3) {
+    if there.first().is_some_and(|row| row.get::<_, i64>(0) == 4) {
         return Ok(());
     }
     session.execute(TABLES).map_err(|error| match error.name() {
@@ -197,6 +206,15 @@ pub(crate) fn offsets(session: &Session, link: &str) -> Result<Vec<StoredOffset>
             topic_id: row.get(3),
         })
         .collect())
+}
+
+/// Returns the snapshots that were begun and given up for another, whose rows are nobody's.
+pub(crate) fn given_up(session: &Session, link: &str) -> Result<Vec<Lsn>> {
+    let rows = session.query(
+        "SELECT (snapshot_lsn - '0/0')::text FROM walbridge.given_up WHERE link = $1",
+        &[&link],
+    )?;
+    Ok(rows.iter().map(|row| lsn(row.get(0))).collect())
 }
 
 /// Returns the stored definitions by topic, with the rows loaded by the snapshot at hand.

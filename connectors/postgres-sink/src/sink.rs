@@ -1,10 +1,11 @@
 //! The state of a running sink: the target, the stream's buffers, and where both stand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use walbridge_connector_api::{ConnectorError, Result, TaskContext, TopicPartition};
+use walbridge_postgres::Lsn;
 use walbridge_postgres::types::TypeCatalog;
 use walbridge_schemas::ValueSchema;
 
@@ -83,6 +84,8 @@ pub(crate) struct Sink {
     pub(crate) current: Option<Current>,
     /// The position as folded; committed only by [`commit`](Sink::commit).
     pub(crate) position: Position,
+    /// Snapshots that were begun and given up for another.
+    pub(crate) given_up: HashSet<Lsn>,
     pub(crate) dirty: Vec<usize>,
     pub(crate) pending: Pending,
     /// Events since the last flush of tables where the order of rows may matter.
@@ -122,6 +125,7 @@ impl Sink {
             current: None,
             newest: (position.commit_lsn.0, position.seq, position.commit_ts),
             position,
+            given_up: HashSet::new(),
             dirty: Vec::new(),
             pending: Pending::default(),
             log: Vec::new(),

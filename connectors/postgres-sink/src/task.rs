@@ -45,11 +45,13 @@ impl PostgresSinkTask {
         target.replicate(&config.connection, &format!("walbridge_{link}"))?;
         let stored = position::offsets(&target.session, &link)?;
         let relations = position::relations(&target.session, &link)?;
+        let given_up = position::given_up(&target.session, &link)?;
         tracing::info!(
             link, fence = position.fence, lsn = %position.commit_lsn, seq = position.seq,
             phase = position.phase.as_str(), "the sink goes on"
         );
         let mut sink = Sink::new(config, context, schemas, target, position);
+        sink.given_up.extend(given_up);
         sink.check_deleted(partitions, &stored)?;
         let starts = sink.admit(partitions, &stored)?;
         let mut loaded = Vec::new();

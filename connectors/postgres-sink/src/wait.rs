@@ -126,8 +126,7 @@ impl Sink {
                     let topic = self.topic_of[*lane].map(|topic| self.topics[topic].taken);
                     topic.is_some_and(|taken| order > taken + 1)
                 }
-                (Turn::Snapshot { lsn }, Unit::Snapshot(current)) => lsn > current.0,
-                (Turn::Snapshot { .. }, _) => false,
+                (Turn::Snapshot { lsn }, _) => lsn > self.position.snapshot_lsn.0,
                 _ => true,
             };
             if !beyond {
@@ -144,10 +143,12 @@ impl Sink {
             .iter()
             .map(|at| {
                 let lane = &self.rows.lanes[*at];
-                format!(
-                    "partition {} from offset {}",
-                    lane.partition.partition, lane.next
-                )
+                let number = lane.partition.partition;
+                match lane.head() {
+                    None => format!("partition {number} from offset {}", lane.next),
+                    // It is here, and its turn has not come.
+                    Some(head) => format!("partition {number} has another at {}", head.offset),
+                }
             })
             .collect();
         let heads = if heads.is_empty() {
