@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use walbridge_connector_api::{
-    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, ExactlyOnce, Result,
-    Settings, SourceTask, TaskContext,
+    ConfigDef, ConfigProblem, Connector, ConnectorError, ConnectorKind, ExactlyOnce, OffsetEntry,
+    Result, Settings, SourceTask, TaskContext,
 };
 use walbridge_kafka::{Admin, ClientConfig};
 
@@ -55,6 +55,10 @@ impl Connector for MirrorConnector {
 
     fn exactly_once(&self, _settings: &Settings) -> ExactlyOnce {
         ExactlyOnce::Supported
+    }
+
+    fn check_offsets(&self, _: &Settings, offsets: &[OffsetEntry]) -> Result<(), String> {
+        offsets.iter().try_for_each(position::check)
     }
 
     fn source(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn SourceTask>> {

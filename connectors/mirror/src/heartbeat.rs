@@ -12,6 +12,7 @@ use walbridge_connector_api::{
     TaskMetrics, TopicSpec,
 };
 
+use crate::position;
 use crate::task::now_ms;
 
 /// The topic's name, under every replication policy.
@@ -166,22 +167,8 @@ fn check_offset(entry: &OffsetEntry) -> Result<(), String> {
     let Some(offset) = &entry.offset else {
         return Ok(());
     };
-    let partition = Value::Object(entry.partition.clone());
     for key in [SOURCE, TARGET] {
-        match entry.partition.get(key) {
-            None => {
-                return Err(format!(
-                    "Source partition {partition} is missing the '{key}' key, which is required"
-                ));
-            }
-            Some(Value::String(_)) => {}
-            Some(value) => {
-                return Err(format!(
-                    "Source partition {partition} has an invalid value {value} for the '{key}' key, \
-                     which must be a string"
-                ));
-            }
-        }
+        position::check_text(&entry.partition, key)?;
     }
     let shown = Value::Object(offset.clone());
     match offset.get(OFFSET) {

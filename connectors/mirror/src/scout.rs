@@ -8,7 +8,7 @@ use walbridge_connector_api::{
 };
 use walbridge_kafka::{Admin, ErrorKind, KafkaError, TopicDescription};
 
-use crate::position::Position;
+use crate::position::{self, Position};
 use crate::route::{News, Start};
 use crate::settings::Plan;
 
@@ -31,6 +31,8 @@ pub(crate) struct Scout {
     target: Admin,
     known: HashMap<String, Known>,
     stored: HashMap<TopicPartition, Position>,
+    /// Partitions whose next records are gone: the position, and what there is instead.
+    gone: Vec<(i64, PartitionInfo)>,
     stop: StopToken,
 }
 
@@ -66,6 +68,7 @@ impl Scout {
             target,
             known,
             stored,
+            gone: Vec::new(),
             stop,
         }
     }
@@ -112,6 +115,7 @@ impl Scout {
                 starts.extend(self.look_at(&topic)?);
             }
         }
+        self.check_gone()?;
         let known = self.known.iter();
         let all: Vec<_> = known
             .flat_map(|(name, k)| parts(name, 0, k.partitions))
@@ -122,6 +126,24 @@ impl Scout {
             .map(|info| (info.partition, info.end))
             .collect();
         Ok(News { starts, ends })
+    }
+
+    /// Stops for all partitions at once whose next records are gone.
+    fn check_gone(&mut self) -> Result<()> {
+        let gone = std::mem::take(&mut self.gone);
+        let Some((position, info)) = gone.first() else {
+            return Ok(());
+        };
+        let kind = ErrorKind::Truncated {
+            topic: info.partition.topic.to_string(),
+            partition: info.partition.partition,
+            position: *position,
+            first: info.first,
+            end: info.end,
+        };
+        let all = gone.iter().map(|(_, info)| (&info.partition, info.first));
+        let remedy = position::go_on_with_what_is_left(&self.plan.alias, all);
+        Err(ConnectorError::from(KafkaError::new(kind, "")).remedy(remedy))
     }
 
     fn find_missing(&mut self, topics: &[TopicDescription]) -> Result<()> {
@@ -152,7 +174,9 @@ impl Scout {
                 was: known.id.clone(),
                 now: topic.id.clone(),
             };
-            return Err(KafkaError::new(kind, "").into());
+            let remedy =
+                position::take_the_new_topic(&self.plan.alias, &topic.name, topic.partitions);
+            return Err(ConnectorError::from(KafkaError::new(kind, "")).remedy(remedy));
         }
         let (mirrored_before, from) = (known.is_some(), known.map_or(0, |known| known.partitions));
         if from >= topic.partitions {
@@ -175,7 +199,7 @@ impl Scout {
         let target = Arc::new(self.make_target(topic)?);
         let mut starts = Vec::with_capacity(infos.len());
         for info in infos {
-            starts.push(self.start(info, mirrored_before, &target)?);
+            starts.extend(self.start(info, mirrored_before, &target));
         }
         let known = Known {
             id: topic.id.clone(),
@@ -188,11 +212,11 @@ impl Scout {
 
     /// Decides where to begin in a partition; never silently after what has not been copied.
     fn start(
-        &self,
+        &mut self,
         info: PartitionInfo,
         mirrored_before: bool,
         target: &Arc<TopicSpec>,
-    ) -> Result<Start> {
+    ) -> Option<Start> {
         let stored = self.stored.get(&info.partition);
         let next = match stored {
             Some(position) => position.next,
@@ -200,23 +224,18 @@ impl Scout {
             None if mirrored_before => 0,
             None => info.first,
         };
+        let fresh = stored.is_none();
         if next < info.first || next > info.end {
-            let kind = ErrorKind::Truncated {
-                topic: info.partition.topic.to_string(),
-                partition: info.partition.partition,
-                position: next,
-                first: info.first,
-                end: info.end,
-            };
-            return Err(KafkaError::new(kind, "").into());
+            self.gone.push((next, info));
+            return None;
         }
         let (topic_id, target) = (info.topic_id, Arc::clone(target));
-        Ok(Start {
+        Some(Start {
             partition: info.partition,
             next,
             topic_id,
             target,
-            fresh: stored.is_none(),
+            fresh,
         })
     }
 

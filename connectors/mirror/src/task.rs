@@ -222,7 +222,11 @@ impl MirrorTask {
             return Err(error.into());
         };
         if !place.fresh || first < place.next {
-            return Err(error.into());
+            let remedy = position::go_on_with_what_is_left(
+                &self.plan.alias,
+                [(&partition, first)].into_iter(),
+            );
+            return Err(ConnectorError::from(error).remedy(remedy));
         }
         // Its first records expired between the look at it and the first fetch. Nothing has been
         // promised about them yet.

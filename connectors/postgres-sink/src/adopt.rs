@@ -13,6 +13,7 @@ use crate::definition::Definition;
 use crate::event::{self, Event};
 use crate::params::Raw;
 use crate::sink::Sink;
+use crate::stopped::REMEDY;
 use crate::table::TargetTable;
 
 pub(crate) const REMEMBER: &str = "\
@@ -113,7 +114,7 @@ impl Sink {
                 self.topics[topic].name
             ),
         )
-        .remedy("let the source begin a new snapshot: its beginning defines all tables")
+        .remedy(REMEDY)
     }
 
     /// Creates or alters the target's table, in the open transaction, and returns it as it is then;

@@ -9,6 +9,7 @@ use walbridge_postgres::types::Kind;
 use walbridge_schemas::{RowSchema, name};
 
 use crate::definition::Definition;
+use crate::stopped::REMEDY;
 use crate::table::TargetTable;
 
 /// One column that is written.
@@ -52,8 +53,9 @@ impl Binding {
         let title = definition.collection();
         let incompatible = |what: String| {
             ConnectorError::stop("IncompatibleTable", format!("table {title}: {what}")).remedy(
-                "compare the table at both sides; if the source's definition is lost, begin a new \
-                 snapshot",
+                format!(
+                    "compare the table at both sides; if the source's definition is lost, {REMEDY}"
+                ),
             )
         };
         let fields = name::fields(definition.columns.iter().map(|c| c.name.as_str()));

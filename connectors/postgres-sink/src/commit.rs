@@ -11,6 +11,7 @@ use crate::params::{Array, Raw, texts};
 use crate::position::{self, ADVANCE};
 use crate::rows::{Image, Kept};
 use crate::sink::{Pending, Sink};
+use crate::stopped::REMEDY;
 use crate::target::origin_sql;
 use crate::task::now_us;
 
@@ -67,7 +68,7 @@ impl Sink {
                         topic.name, settled.held
                     ),
                 )
-                .remedy("the stream contradicts itself: let the source begin a new snapshot"));
+                .remedy(format!("the stream contradicts itself: {REMEDY}")));
             }
             if let Some((event, _)) = &mut topic.leaving {
                 event.before = event.before.map(|image| rows.keep(kept, &image));
@@ -110,7 +111,8 @@ impl Sink {
         replayed.map_err(|refused| self.refuse(refused))
     }
 
-    fn release(&mut self, kept: Kept) {
+    /// Forgets what was taken of the lanes, but for what is kept.
+    pub(crate) fn release(&mut self, kept: Kept) {
         // What was read of waiting records may speak of marks that are gone.
         self.heads.iter_mut().for_each(|head| *head = None);
         self.rows.release(kept);

@@ -5,6 +5,7 @@ use walbridge_postgres::ident::{literal, qualified, quote};
 
 use crate::config::Evolution;
 use crate::definition::{ColumnDefinition, Definition};
+use crate::stopped::REMEDY;
 use crate::table::TargetTable;
 
 /// Returns the statements that create the table.
@@ -58,7 +59,7 @@ pub(crate) fn unknown_values(
         .remedy(format!(
             "if they have nothing in it at the source (the default was set after the column was \
              added), run at the target, then restart the task: ALTER TABLE {name} ADD COLUMN {}; \
-             otherwise let the source begin a new snapshot",
+             otherwise {REMEDY}",
             self::column(column)
         )),
     )

@@ -19,6 +19,8 @@ pub(crate) enum Turn {
 pub(crate) struct Event {
     pub(crate) op: Op,
     pub(crate) turn: Turn,
+    /// When it was committed, µs since 1970; the maximum if nobody says so.
+    pub(crate) committed_us: i64,
     pub(crate) plan: u32,
     /// The lane it came through, and its offset there.
     pub(crate) lane: usize,
@@ -156,6 +158,7 @@ fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
         event: Event {
             op: change.op,
             turn,
+            committed_us: change.source.ts_us.unwrap_or(i64::MAX),
             plan,
             lane: lane_index,
             offset: head.offset,

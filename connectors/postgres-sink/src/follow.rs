@@ -1,16 +1,26 @@
 //! Takes transactions in the order of the transaction topic, and of each its rows in the order of
 //! its tables.
 
+use std::cmp::Ordering;
 use std::time::Instant;
 
 use walbridge_connector_api::{ConnectorError, Result};
 use walbridge_postgres::Lsn;
 use walbridge_schemas::transaction::Status;
 
-use crate::event::Turn;
+use crate::event::{Event, Turn};
 use crate::marker::{Marker, Unit};
 use crate::position::Phase;
 use crate::sink::{Current, Sink, chain_gap};
+use crate::stopped;
+
+/// Whether a row's turn has come.
+enum Due {
+    Now,
+    Later,
+    /// It belongs to nothing that is still to be applied.
+    Never,
+}
 
 /// Whether there is more to do with what is buffered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +63,8 @@ impl Sink {
         }
     }
 
-    fn marker(&self, lane: usize, second: bool) -> Result<Option<Marker>> {
+    /// Reads the first or the second record that waits in the transaction topic's lane.
+    pub(crate) fn marker(&self, lane: usize, second: bool) -> Result<Option<Marker>> {
         let source = &self.rows.lanes[lane];
         let record = if second {
             source.second()
@@ -271,42 +282,13 @@ impl Sink {
         let Some(event) = self.head(lane)? else {
             return Ok(false);
         };
-        match (event.turn, unit) {
-            (Turn::Streamed { xid, order }, Unit::Transaction(current)) if xid == current => {
-                let next = self.topics[topic].taken + 1;
-                if order > next {
-                    return Ok(false);
-                }
-                if order < next {
-                    return Err(ConnectorError::stop(
-                        "CountMismatch",
-                        format!(
-                            "{}: row {order} of {unit} comes again; row {next} is due",
-                            self.place(lane)
-                        ),
-                    )
-                    .remedy("the topic holds rows twice: let the source begin a new snapshot"));
-                }
-            }
-            (Turn::Snapshot { lsn }, _) if self.given_up.contains(&Lsn(lsn)) => {
+        match self.due(&event, topic, unit)? {
+            Due::Now => {}
+            Due::Later => return Ok(false),
+            Due::Never => {
                 self.drop_head(lane);
                 return Ok(true);
             }
-            (Turn::Snapshot { lsn }, Unit::Snapshot(current)) if lsn == current.0 => {}
-            (Turn::Snapshot { lsn }, Unit::Transaction(_))
-                if lsn == self.position.snapshot_lsn.0 =>
-            {
-                return Err(ConnectorError::stop(
-                    "CountMismatch",
-                    format!(
-                        "{}: a row of snapshot {}, which has ended without counting it",
-                        self.place(lane),
-                        self.position.snapshot_lsn
-                    ),
-                )
-                .remedy("the topic holds rows twice: let the source begin a new snapshot"));
-            }
-            _ => return Ok(false),
         }
         self.take(topic, event)?;
         self.drop_head(lane);
@@ -319,6 +301,40 @@ impl Sink {
             }
         }
         Ok(true)
+    }
+
+    /// Says whether a lane's head belongs to the transaction or snapshot at hand, as the next of its table.
+    fn due(&self, event: &Event, topic: usize, unit: Unit) -> Result<Due> {
+        let stop = |what: String| {
+            let message = format!("{}: {what}", self.place(event.lane));
+            Err(ConnectorError::stop("CountMismatch", message)
+                .remedy(format!("the topic holds rows twice: {}", stopped::REMEDY)))
+        };
+        let snapshot = self.position.snapshot_lsn;
+        match (event.turn, unit) {
+            (Turn::Snapshot { lsn }, Unit::Snapshot(current)) if lsn == current.0 => Ok(Due::Now),
+            (Turn::Snapshot { lsn }, _) if self.given_up.contains(&Lsn(lsn)) => Ok(Due::Never),
+            _ if self
+                .since_us
+                .is_some_and(|since| event.committed_us < since) =>
+            {
+                Ok(Due::Never)
+            }
+            (Turn::Snapshot { lsn }, Unit::Transaction(_)) if lsn == snapshot.0 => stop(format!(
+                "a row of snapshot {snapshot}, which has ended without counting it"
+            )),
+            (Turn::Streamed { xid, order }, Unit::Transaction(current)) if xid == current => {
+                let next = self.topics[topic].taken + 1;
+                match order.cmp(&next) {
+                    Ordering::Equal => Ok(Due::Now),
+                    Ordering::Greater => Ok(Due::Later),
+                    Ordering::Less => stop(format!(
+                        "row {order} of {unit} comes again; row {next} is due"
+                    )),
+                }
+            }
+            _ => Ok(Due::Later),
+        }
     }
 
     fn drop_head(&mut self, lane: usize) {

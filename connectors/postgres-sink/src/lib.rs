@@ -16,12 +16,15 @@
 //!   effect once;
 //! * a transaction that is missing, rows that are missing, topics truncated or made anew, a row that
 //!   is not as the stream says: each stops the task by name;
+//! * after a stop the link goes on with a later snapshot as soon as the topics have one, and no row from
+//!   before it is taken for one of its own;
 //! * memory stays within `buffer.bytes`, however large a transaction is;
 //! * a task whose fence was taken cannot commit.
 //!
 //! Where to look: [`PostgresSink`] is what the runtime loads; `task` is what it calls; `follow` takes
 //! transactions in order; `take` puts rows into the `fold`; `commit` and `apply` bring them to the
-//! target; `load` is for snapshots; `wait` finds holes; `position` is what the target remembers.
+//! target; `load` is for snapshots; `wait` finds holes; `stopped` goes on after one; `position` is what
+//! the target remembers.
 
 mod adopt;
 mod apply;
@@ -43,6 +46,7 @@ mod position;
 mod rows;
 mod schema;
 mod sink;
+mod stopped;
 mod table;
 mod take;
 mod target;

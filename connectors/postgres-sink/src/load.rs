@@ -53,6 +53,7 @@ impl Sink {
         if self.is_loading() {
             self.give_up(lsn)?;
         }
+        self.go_on(begin.since_us)?;
         let mut empty = Vec::new();
         for definition in &begin.tables {
             let Some(topic) = self.topic_of_collection(&definition.collection()) else {
@@ -143,6 +144,7 @@ impl Sink {
             prev: at.snapshot_lsn,
             seq: 0,
             ts_us: at.commit_ts,
+            since_us: at.commit_ts,
             tables: Vec::new(),
             counts: Vec::new(),
         };

@@ -36,6 +36,8 @@ pub(crate) struct Marker {
     pub(crate) seq: u64,
     /// When it was committed, µs since 1970.
     pub(crate) ts_us: i64,
+    /// A snapshot's rows and all that follows were committed after this; µs since 1970.
+    pub(crate) since_us: i64,
     /// All captured tables; only on a snapshot's BEGIN.
     pub(crate) tables: Vec<Definition>,
     /// Events per table (`schema.table`); only at the end.
@@ -84,6 +86,7 @@ impl Marker {
         if event.status == Status::End && event.event_count.is_some_and(|count| count != sum) {
             return Err(damaged(&"event_count is not the sum of the tables' counts"));
         }
+        let ts_us = number("wb.ts").map_or(event.ts_ms.saturating_mul(1000), |ts| ts as i64);
         Ok(Self {
             status: event.status,
             unit,
@@ -91,7 +94,8 @@ impl Marker {
             lsn: Lsn(number("wb.lsn")?),
             prev: Lsn(number("wb.prev")?),
             seq: number("wb.seq")?,
-            ts_us: number("wb.ts").map_or(event.ts_ms.saturating_mul(1000), |ts| ts as i64),
+            ts_us,
+            since_us: number("wb.since").map_or(ts_us, |since| since as i64),
             tables,
             counts,
         })

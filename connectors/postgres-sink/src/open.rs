@@ -7,6 +7,7 @@ use walbridge_connector_api::{ConnectorError, PartitionInfo, Result, StartAt};
 use crate::lane::Lane;
 use crate::position::{Phase, StoredOffset};
 use crate::sink::Sink;
+use crate::stopped::REMEDY;
 
 impl Sink {
     /// Takes in partitions and returns where to start each.
@@ -17,13 +18,13 @@ impl Sink {
     ) -> Result<Vec<StartAt>> {
         let mut starts = Vec::new();
         for info in partitions {
-            let name = &info.partition.topic;
-            let number = info.partition.partition;
-            let known = stored
-                .iter()
-                .find(|at| *at.topic == **name && at.partition == number);
-            if let Some(known) = known {
-                self.check(info, known)?;
+            let mut known = stored.iter().find(|known| is_of(info, known));
+            if let Some(error) = known.and_then(|known| self.check(info, known).err()) {
+                if self.search.is_none() {
+                    return Err(error);
+                }
+                // It cannot be read on, but a later snapshot may stand in it.
+                known = None;
             }
             let start = match known {
                 Some(known) => StartAt::Offset(known.next),
@@ -70,8 +71,6 @@ impl Sink {
 
     fn check(&self, info: &PartitionInfo, known: &StoredOffset) -> Result<()> {
         let (topic, partition) = (&known.topic, known.partition);
-        let remedy = "let the source begin a new snapshot into new topics, and give the sink another \
-                      link.name or delete its rows in the target's schema walbridge";
         if info.topic_id != known.topic_id {
             return Err(ConnectorError::stop(
                 "TopicRecreated",
@@ -81,7 +80,7 @@ impl Sink {
                     info.topic_id, known.topic_id
                 ),
             )
-            .remedy(remedy));
+            .remedy(REMEDY));
         }
         if info.first > known.next {
             return Err(ConnectorError::stop(
@@ -94,10 +93,9 @@ impl Sink {
                     info.first
                 ),
             )
-            .remedy(
-                "keep records longer (retention.ms, retention.bytes), and let the source begin a new \
-                 snapshot",
-            ));
+            .remedy(format!(
+                "keep records longer (retention.ms, retention.bytes); {REMEDY}"
+            )));
         }
         if info.end < known.next {
             return Err(ConnectorError::stop(
@@ -108,26 +106,34 @@ impl Sink {
                     info.end, known.next
                 ),
             )
-            .remedy(
-                "check which cluster the worker reads; if records are lost, begin a new snapshot",
-            ));
+            .remedy(format!(
+                "check which cluster the worker reads; if records are lost, {REMEDY}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on where the target is if what follows is not to be had any more.
+    pub(crate) fn check_stored(
+        &self,
+        partitions: &[PartitionInfo],
+        stored: &[StoredOffset],
+    ) -> Result<()> {
+        self.check_deleted(partitions, stored)?;
+        for known in stored {
+            let found = partitions.iter().find(|info| is_of(info, known));
+            found.map_or(Ok(()), |info| self.check(info, known))?;
         }
         Ok(())
     }
 
     /// Refuses to go on without a topic that the target was fed from.
-    pub(crate) fn check_deleted(
-        &self,
-        partitions: &[PartitionInfo],
-        stored: &[StoredOffset],
-    ) -> Result<()> {
+    fn check_deleted(&self, partitions: &[PartitionInfo], stored: &[StoredOffset]) -> Result<()> {
         if self.position.phase == Phase::New {
             return Ok(());
         }
         for known in stored {
-            let there = partitions.iter().any(|info| {
-                *info.partition.topic == *known.topic && info.partition.partition == known.partition
-            });
+            let there = partitions.iter().any(|info| is_of(info, known));
             if !there && self.config.topics.contain(&known.topic) {
                 return Err(ConnectorError::stop(
                     "TopicDeleted",
@@ -136,12 +142,15 @@ impl Sink {
                         known.topic, known.partition, known.next
                     ),
                 )
-                .remedy(
-                    "check which cluster the worker reads; if the topic was deleted, begin a new \
-                     snapshot into new topics",
-                ));
+                .remedy(format!(
+                    "check which cluster the worker reads; if the topic was deleted, {REMEDY}"
+                )));
             }
         }
         Ok(())
     }
+}
+
+fn is_of(info: &PartitionInfo, known: &StoredOffset) -> bool {
+    *info.partition.topic == *known.topic && info.partition.partition == known.partition
 }

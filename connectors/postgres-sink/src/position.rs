@@ -44,6 +44,12 @@ CREATE TABLE IF NOT EXISTS walbridge.given_up (
     snapshot_lsn pg_lsn NOT NULL,
     PRIMARY KEY (link, snapshot_lsn)
 );
+CREATE TABLE IF NOT EXISTS walbridge.stopped (
+    link text PRIMARY KEY,
+    reason text,
+    at timestamptz,
+    since timestamptz
+);
 COMMENT ON SCHEMA walbridge IS 'Positions of the replication links that write into this database';
 ";
 
@@ -154,10 +160,10 @@ fn create(session: &Session) -> Result<()> {
     let there = session.query(
         "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = 'walbridge'
-            AND relname IN ('position', 'sink_offset', 'relation', 'given_up')",
+            AND relname IN ('position', 'sink_offset', 'relation', 'given_up', 'stopped')",
         &[],
     )?;
-    if there.first().is_some_and(|row| row.get::<_, i64>(0) == 4) {
+    if there.first().is_some_and(|row| row.get::<_, i64>(0) == 5) {
         return Ok(());
     }
     session.execute(TABLES).map_err(|error| match error.name() {

@@ -18,6 +18,7 @@ use crate::marker::Marker;
 use crate::position::{Phase, Position};
 use crate::rows::{Image, Plan, Rows};
 use crate::schema::Schemas;
+use crate::stopped::{self, Search};
 use crate::target::Target;
 
 /// One table's topic and what is collected for the table.
@@ -84,6 +85,13 @@ pub(crate) struct Sink {
     pub(crate) current: Option<Current>,
     /// The position as folded; committed only by [`commit`](Sink::commit).
     pub(crate) position: Position,
+    /// The search for a snapshot ahead, while it goes on.
+    pub(crate) search: Option<Search>,
+    /// Whether the snapshot that begins next was found by a search.
+    pub(crate) passing: bool,
+    /// What was committed before this is passed over, µs since 1970: the link had stopped, and went on
+    /// with a later snapshot.
+    pub(crate) since_us: Option<i64>,
     /// Snapshots that were begun and given up for another.
     pub(crate) given_up: HashSet<Lsn>,
     pub(crate) dirty: Vec<usize>,
@@ -125,6 +133,9 @@ impl Sink {
             current: None,
             newest: (position.commit_lsn.0, position.seq, position.commit_ts),
             position,
+            search: None,
+            passing: false,
+            since_us: None,
             given_up: HashSet::new(),
             dirty: Vec::new(),
             pending: Pending::default(),
@@ -244,8 +255,8 @@ impl Sink {
 
 /// Says that the chain of transactions has a gap.
 pub(crate) fn chain_gap(what: String) -> ConnectorError {
-    ConnectorError::stop("ChainGap", what).remedy(
-        "transactions are missing from the topics and cannot be had again from them: let the source \
-         begin a new snapshot",
-    )
+    ConnectorError::stop("ChainGap", what).remedy(format!(
+        "transactions are missing from the topics and cannot be had again from them: {}",
+        stopped::REMEDY
+    ))
 }

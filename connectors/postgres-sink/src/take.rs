@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::fold::{Found, Images};
 use crate::rows::{Image, Kept};
 use crate::sink::Sink;
+use crate::stopped::REMEDY;
 
 impl Sink {
     /// Takes an event whose turn has come.
@@ -69,9 +70,9 @@ impl Sink {
             _ => {
                 let what = "an event without the row image that its operation needs";
                 return Err(
-                    crate::event::unreadable(&self.rows, event.lane, &what).remedy(
-                        "set REPLICA IDENTITY FULL on the source's table, and begin a new snapshot",
-                    ),
+                    crate::event::unreadable(&self.rows, event.lane, &what).remedy(format!(
+                        "set REPLICA IDENTITY FULL on the source's table; {REMEDY}"
+                    )),
                 );
             }
         }
@@ -243,6 +244,6 @@ impl Sink {
                 lane.topic, lane.partition, event.offset
             ),
         )
-        .remedy("the stream contradicts itself: let the source begin a new snapshot")
+        .remedy(format!("the stream contradicts itself: {REMEDY}"))
     }
 }

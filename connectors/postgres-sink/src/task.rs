@@ -14,6 +14,7 @@ use crate::follow::Progress;
 use crate::position;
 use crate::schema::Schemas;
 use crate::sink::Sink;
+use crate::stopped::{self, Search, Why};
 use crate::target::Target;
 
 /// How long one call may work before the runtime gets to look after its own affairs.
@@ -46,13 +47,19 @@ impl PostgresSinkTask {
         let stored = position::offsets(&target.session, &link)?;
         let relations = position::relations(&target.session, &link)?;
         let given_up = position::given_up(&target.session, &link)?;
+        let stopped = stopped::load(&target.session, &link)?;
         tracing::info!(
             link, fence = position.fence, lsn = %position.commit_lsn, seq = position.seq,
             phase = position.phase.as_str(), "the sink goes on"
         );
         let mut sink = Sink::new(config, context, schemas, target, position);
         sink.given_up.extend(given_up);
-        sink.check_deleted(partitions, &stored)?;
+        sink.since_us = stopped.since_us;
+        if let Some(reason) = stopped.reason {
+            sink.search = Some(Search::new(Why::Noted(reason)));
+        } else if let Err(error) = sink.check_stored(partitions, &stored) {
+            sink.search = Some(Search::new(Why::Found(error)));
+        }
         let starts = sink.admit(partitions, &stored)?;
         let mut loaded = Vec::new();
         for (name, definition, rows) in relations {
@@ -60,7 +67,7 @@ impl PostgresSinkTask {
             sink.topics[topic].definition = Some(definition);
             loaded.push((topic, rows));
         }
-        if sink.is_loading() {
+        if sink.is_loading() && sink.search.is_none() {
             sink.resume_loading(&loaded);
         }
         sink.report();
@@ -89,7 +96,10 @@ impl SinkTask for PostgresSinkTask {
         let sink = self.sink.as_mut().ok_or_else(not_open)?;
         sink.put(batch, control).map_err(|error| {
             sink.target.rollback();
-            sink.examine(error)
+            let error = sink.examine(error);
+            let (link, fence) = (&sink.config.link, sink.position.fence);
+            stopped::note(&sink.target.session, link, fence, &error);
+            error
         })
     }
 
@@ -112,6 +122,11 @@ impl Sink {
         if let Some(batch) = batch {
             self.take_in(&batch)?;
             control.recycle(batch);
+        }
+        if self.search.is_some() && !self.search(control)? {
+            self.balance(control);
+            self.report();
+            return Ok(Applied::default());
         }
         let start = Instant::now();
         let mut pending = false;

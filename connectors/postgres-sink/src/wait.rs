@@ -7,6 +7,7 @@ use walbridge_connector_api::{ConnectorError, Result, SinkControl, TopicPartitio
 use crate::event::Turn;
 use crate::marker::Unit;
 use crate::sink::Sink;
+use crate::stopped::REMEDY;
 
 /// Longer than this without a row that is due, and people are told.
 const QUIET: Duration = Duration::from_secs(2);
@@ -169,8 +170,8 @@ impl Sink {
 }
 
 fn gone(message: String) -> ConnectorError {
-    ConnectorError::stop("CountMismatch", message).remedy(
+    ConnectorError::stop("CountMismatch", message).remedy(format!(
         "if what fills the topics was cut off for longer than missing.rows.grace.ms, restart the \
-         task; if not, records were removed from the topic: let the source begin a new snapshot",
-    )
+         task; if not, records were removed from the topic: {REMEDY}"
+    ))
 }

@@ -27,6 +27,16 @@ pub(crate) struct Link {
     pub(crate) ts_us: i64,
 }
 
+/// What only a snapshot's BEGIN and END say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    /// The definitions of all captured tables, JSON.
+    pub(crate) definitions: &'a str,
+    /// The server's time before the snapshot, µs since 1970: a reader that begins with this snapshot
+    /// passes over what was committed earlier.
+    pub(crate) since_us: i64,
+}
+
 impl TransactionTopic {
     /// Registers the schemas.
     pub(crate) fn new(name: String, registry: &Registry) -> Result<Self> {
@@ -50,8 +60,14 @@ impl TransactionTopic {
     }
 
     /// Appends a BEGIN record.
-    pub(crate) fn begin(&self, batch: &mut Batch, id: &str, link: &Link, tables: Option<&str>) {
-        self.write(batch, id, link, tables, |out| {
+    pub(crate) fn begin(
+        &self,
+        batch: &mut Batch,
+        id: &str,
+        link: &Link,
+        scope: Option<&Scope<'_>>,
+    ) {
+        self.write(batch, id, link, scope, |out| {
             transaction::write_begin(out, id, link.ts_us.div_euclid(1000));
         });
     }
@@ -62,10 +78,10 @@ impl TransactionTopic {
         batch: &mut Batch,
         id: &str,
         link: &Link,
-        tables: Option<&str>,
+        scope: Option<&Scope<'_>>,
         counts: impl ExactSizeIterator<Item = (&'a str, u64)> + Clone,
     ) {
-        self.write(batch, id, link, tables, |out| {
+        self.write(batch, id, link, scope, |out| {
             let collections =
                 counts.map(|(name, event_count)| transaction::Collection { name, event_count });
             transaction::write_end(out, id, link.ts_us.div_euclid(1000), collections);
@@ -77,7 +93,7 @@ impl TransactionTopic {
         batch: &mut Batch,
         id: &str,
         link: &Link,
-        tables: Option<&str>,
+        scope: Option<&Scope<'_>>,
         value: impl FnOnce(&mut Vec<u8>),
     ) {
         let mark = batch.mark();
@@ -90,9 +106,10 @@ impl TransactionTopic {
         let value = batch.span(mark);
         let mark = batch.mark();
         let out = batch.buffer();
-        if let Some(tables) = tables {
+        if let Some(scope) = scope {
             push_header(out, "wb.snapshot", Some(&link.lsn.0.to_be_bytes()));
-            push_header(out, "wb.tables", Some(tables.as_bytes()));
+            push_header(out, "wb.since", Some(&scope.since_us.to_be_bytes()));
+            push_header(out, "wb.tables", Some(scope.definitions.as_bytes()));
         }
         push_header(out, "wb.epoch", Some(&EPOCH.to_be_bytes()));
         push_header(out, "wb.lsn", Some(&link.lsn.0.to_be_bytes()));

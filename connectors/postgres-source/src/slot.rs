@@ -22,6 +22,9 @@ pub(crate) struct Slot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Created {
     pub(crate) consistent_point: Lsn,
+    /// The server's time before: whatever was read through an earlier slot was committed before it. µs
+    /// since 1970.
+    pub(crate) since_us: i64,
     pub(crate) snapshot: String,
 }
 
@@ -62,7 +65,9 @@ pub(crate) fn evict(catalog: &mut Catalog, pid: u32) -> Result<bool> {
 }
 
 /// Creates a slot over a replication connection, whose snapshot lives until its next command.
-pub(crate) fn create(wire: &mut Wire, name: &str) -> Result<Created> {
+pub(crate) fn create(wire: &mut Wire, catalog: &mut Catalog, name: &str) -> Result<Created> {
+    let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+    let since_us = number(&catalog.row(clock)?, 0);
     let rows = wire.query(&format!(
         "CREATE_REPLICATION_SLOT {} LOGICAL pgoutput EXPORT_SNAPSHOT",
         quote(name)
@@ -73,6 +78,7 @@ pub(crate) fn create(wire: &mut Wire, name: &str) -> Result<Created> {
     })?;
     Ok(Created {
         consistent_point,
+        since_us,
         snapshot: text(&row, 2),
     })
 }

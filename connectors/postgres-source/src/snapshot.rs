@@ -28,7 +28,7 @@ use crate::emit::{Emitter, Failure, Order, Surroundings, Target};
 use crate::offset::{Origin, Position, Stored};
 use crate::plan::Plan;
 use crate::publication;
-use crate::records::{Link, TransactionTopic};
+use crate::records::{Link, Scope, TransactionTopic};
 use crate::shared::{Shared, now_us};
 use crate::slot::Created;
 use crate::snapshot::table::Table;
@@ -110,7 +110,11 @@ pub(crate) fn take(
     let mark = Stored::Snapshotting(origin.clone());
     tracing::info!(tables = tables.len(), position = %lsn, "the snapshot begins");
     let mut batch = shared.queue.blank();
-    topic.begin(&mut batch, &id, &link, Some(&definitions));
+    let scope = Scope {
+        definitions: &definitions,
+        since_us: created.since_us,
+    };
+    topic.begin(&mut batch, &id, &link, Some(&scope));
     send(shared, batch, &mark)?;
 
     let work = Work {
@@ -177,13 +181,7 @@ pub(crate) fn take(
         .map(|table| (table.name.as_str(), table.rows.load(Ordering::Acquire)))
         .collect();
     let rows: u64 = counts.iter().map(|(_, rows)| rows).sum();
-    topic.end(
-        &mut batch,
-        &id,
-        &link,
-        Some(&definitions),
-        counts.iter().copied(),
-    );
+    topic.end(&mut batch, &id, &link, Some(&scope), counts.iter().copied());
     batch.transactions = 1;
     let position = Position {
         origin: origin.clone(),

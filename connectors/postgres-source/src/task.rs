@@ -268,7 +268,7 @@ impl Work {
             slot::drop(&mut self.catalog, &options.slot)?;
         }
         tracing::info!(slot = %options.slot, "creating the slot; this waits for open transactions to end");
-        let mut created = slot::create(&mut self.wire, &options.slot)?;
+        let mut created = slot::create(&mut self.wire, &mut self.catalog, &options.slot)?;
         if with_rows {
             let (version, mut moving) = (self.facts.version, Vec::new());
             let mut attempts = 0;
@@ -290,7 +290,7 @@ impl Work {
                 }
                 attempts += 1;
                 slot::drop(&mut self.catalog, &options.slot)?;
-                created = slot::create(&mut self.wire, &options.slot)?;
+                created = slot::create(&mut self.wire, &mut self.catalog, &options.slot)?;
             }
         }
         let lsn = created.consistent_point;

@@ -124,8 +124,8 @@ impl From<KafkaError> for ConnectorError {
                 ),
             )
             .remedy(
-                "what the old topic held beyond the stored position is lost: take a new snapshot, \
-                 or reset the offsets of this connector to take the new topic from its beginning",
+                "what the old topic held beyond the stored position is lost; restart the task: a \
+                 connector that knows how to go on says so then",
             ),
             ErrorKind::UnknownTopic => Self::stop("TopicDeleted", message).remedy(
                 "restore the topic, or take it out of the connector's topics and reset its offsets",
@@ -160,9 +160,9 @@ fn truncated(topic: &str, partition: i32, position: i64, first: i64, end: i64) -
         format!("topic {topic} partition {partition} has no offset {position} to read on from")
     };
     ConnectorError::stop("TopicTruncated", message).remedy(
-        "take a new snapshot; or, if the missing records do not matter, set this connector's offset \
-         to the first that can be read. Raise retention.ms and retention.bytes of the topic so that \
-         it holds more than the longest outage",
+        "restart the task: a connector that knows how to go on says so then; any other goes on at the \
+         offset that you give it (PATCH /connectors/<name>/offsets). Raise retention.ms and \
+         retention.bytes of the topic so that it holds more than the longest outage",
     )
 }
 

@@ -4,7 +4,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
 /// A blocking client with deadlines; not for use inside an async runtime.
@@ -47,27 +47,31 @@ impl Http {
 
     /// Sends JSON by PUT and returns the answer, `null` if it is empty.
     pub fn put(&self, url: &str, body: &Value) -> Result<Value> {
-        let answer = accepted(url, self.client.put(url).json(body).send()?)?;
-        if answer.is_empty() {
-            Ok(Value::Null)
-        } else {
-            Ok(serde_json::from_str(&answer)?)
-        }
+        send(url, self.client.put(url), body)
     }
 
     /// Sends JSON by POST and returns the answer, `null` if it is empty.
     pub fn post(&self, url: &str, body: &Value) -> Result<Value> {
-        let answer = accepted(url, self.client.post(url).json(body).send()?)?;
-        if answer.is_empty() {
-            Ok(Value::Null)
-        } else {
-            Ok(serde_json::from_str(&answer)?)
-        }
+        send(url, self.client.post(url), body)
+    }
+
+    /// Sends JSON by PATCH and returns the answer, `null` if it is empty.
+    pub fn patch(&self, url: &str, body: &Value) -> Result<Value> {
+        send(url, self.client.patch(url), body)
     }
 
     /// Sends a DELETE.
     pub fn delete(&self, url: &str) -> Result<()> {
         accepted(url, self.client.delete(url).send()?).map(drop)
+    }
+}
+
+fn send(url: &str, request: RequestBuilder, body: &Value) -> Result<Value> {
+    let answer = accepted(url, request.json(body).send()?)?;
+    if answer.is_empty() {
+        Ok(Value::Null)
+    } else {
+        Ok(serde_json::from_str(&answer)?)
     }
 }
 

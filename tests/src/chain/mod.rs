@@ -208,8 +208,19 @@ impl Chain {
         match verb {
             "PUT" => self.http.put(&url, &json!({})),
             "POST" => self.http.post(&url, &json!({})),
+            "DELETE" => self.http.delete(&url).map(|()| Value::Null),
             other => bail!("no verb {other}"),
         }
+    }
+
+    /// Moves a stopped connector's offsets as `body` says.
+    ///
+    /// # Errors
+    /// If the worker refuses.
+    pub fn patch_offsets(&self, part: Part, body: &Value) -> Result<()> {
+        let name = self.connector(part);
+        let url = format!("{}/connectors/{name}/offsets", self.url_of(part));
+        self.http.patch(&url, body).map(drop)
     }
 
     /// Deletes a connector.

@@ -7,6 +7,7 @@ mod rig;
 mod rows;
 mod snapshots;
 mod speed;
+mod stopped;
 mod stream;
 mod tables;
 mod takeover;

@@ -81,6 +81,8 @@ pub(crate) struct Control {
     pub(crate) paused: Vec<TopicPartition>,
     pub(crate) pauses: usize,
     pub(crate) unreachable: bool,
+    /// Where partitions end.
+    pub(crate) ends: HashMap<TopicPartition, i64>,
 }
 
 impl SinkControl for Control {
@@ -103,7 +105,7 @@ impl SinkControl for Control {
                 partition: partition.clone(),
                 topic_id: String::new(),
                 first: 0,
-                end: 0,
+                end: self.ends.get(partition).copied().unwrap_or_default(),
             })
             .collect())
     }
@@ -180,7 +182,12 @@ impl Rig {
             .collect();
         Ok(Self {
             task,
-            control: Control::default(),
+            control: Control {
+                ends: (partitions.iter())
+                    .map(|info| (info.partition.clone(), info.end))
+                    .collect(),
+                ..Control::default()
+            },
             metrics,
             next,
         })

@@ -81,7 +81,7 @@ fn rows_of_the_next_snapshot_may_come_early_and_from_lower_positions() {
     let late = stream.log.len();
     stream.insert(&t, &[I(2), s("old")]);
     stream.commit();
-    stream.lsn = 10;
+    stream.change_server();
     stream.snapshot(&[(&t, &[&[I(3), s("new")], &[I(4), s("new")]])]);
     // Partition 0 comes last, and the transaction topic before partition 1.
     let of = |written: &Written| (written.topic.name != TRANSACTIONS, written.partition == 0);

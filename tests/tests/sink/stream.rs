@@ -130,6 +130,8 @@ pub(crate) struct Stream {
     prev: u64,
     pub(crate) seq: u64,
     xid: u64,
+    /// The source's time, µs since 1970.
+    clock: i64,
     counts: Vec<(&'static str, u64)>,
 }
 
@@ -168,6 +170,7 @@ impl Stream {
             prev: 0,
             seq: 0,
             xid: 700,
+            clock: now_us(),
             counts: Vec::new(),
         }
     }
@@ -265,7 +268,7 @@ impl Stream {
     fn marker(&mut self, end: bool, id: &str, more: &[(&str, Vec<u8>)]) {
         let mut value = Vec::new();
         frame::write(&mut value, 1);
-        let ts = now_us();
+        let ts = self.clock;
         if end {
             let counts: Vec<_> = self
                 .counts
@@ -296,21 +299,35 @@ impl Stream {
         self.write(&topic, 0, None, Some(value), &headers);
     }
 
+    /// Goes on as another server would: its positions and transactions begin anew.
+    pub(crate) fn change_server(&mut self) {
+        (self.lsn, self.xid) = (10, 700);
+    }
+
+    /// Moves the source's clock on and reads it.
+    fn tick(&mut self) -> i64 {
+        self.clock += 1;
+        self.clock
+    }
+
     /// Begins a snapshot of these tables.
     pub(crate) fn begin_snapshot(&mut self, tables: &[&Table]) {
         self.lsn += 100;
         (self.prev, self.seq) = (self.lsn, 0);
+        let since = self.tick();
         self.counts = tables.iter().map(|table| (table.name, 0)).collect();
         let all: Vec<_> = tables.iter().map(|table| table.definition()).collect();
         let json = serde_json::to_vec(&all).unwrap();
         let lsn = self.lsn;
+        let ts_us = self.tick();
         self.source.begin(&Commit {
-            ts_us: now_us(),
+            ts_us,
             ..Commit::default()
         });
         let more = [
             ("wb.tables", json),
             ("wb.snapshot", lsn.to_be_bytes().to_vec()),
+            ("wb.since", since.to_be_bytes().to_vec()),
         ];
         self.marker(false, &format!("snapshot:{lsn}"), &more);
     }
@@ -343,7 +360,7 @@ impl Stream {
         self.xid += 1;
         self.counts.clear();
         let commit = Commit {
-            ts_us: now_us(),
+            ts_us: self.tick(),
             tx_id: Some(self.xid),
             ..Commit::default()
         };

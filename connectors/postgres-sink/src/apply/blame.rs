@@ -6,6 +6,7 @@ use walbridge_postgres::sqlstate;
 
 use super::{Refused, Run};
 use crate::rows::Image;
+use crate::stopped::REMEDY;
 use crate::target::Failure;
 
 /// What a step does, for the message should it fail.
@@ -114,8 +115,8 @@ impl Run<'_> {
 }
 
 fn standby_diverged(cause: &dyn std::fmt::Display) -> ConnectorError {
-    ConnectorError::stop("StandbyDiverged", cause.to_string()).remedy(
+    ConnectorError::stop("StandbyDiverged", cause.to_string()).remedy(format!(
         "something else has written to the target, or a constraint there is stricter than the \
-         source's: put the row right, or begin a new snapshot",
-    )
+         source's: put the row right, or {REMEDY}"
+    ))
 }

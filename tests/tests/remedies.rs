@@ -1,0 +1,211 @@
+//! What a stop says to do about it helps: after each, the standby is in step again.
+
+use anyhow::{Context, Result, ensure};
+use rdkafka::Message;
+use serde_json::{Value, json};
+use walbridge_lab::{Lab, wait_for};
+use walbridge_tests::chain::{Chain, End, PATIENCE, Part, Plan, Shape};
+use walbridge_tests::forge::Forger;
+use walbridge_tests::sql::Sql;
+use walbridge_tests::topic::{self, Decoder, text};
+
+/// A chain that gets into trouble again and again.
+struct Patient {
+    chain: Chain,
+    east: Sql,
+    west: Sql,
+    topic: String,
+    next: i64,
+}
+
+impl Patient {
+    fn new(name: &str) -> Result<Self> {
+        let mut plan = Plan::new(name, Shape::TwoSites);
+        // Rows that a hole in the mirror took are missed soon.
+        plan.sink = json!({"missing.rows.grace.ms": "2000"});
+        let mut chain = Chain::prepare(Lab::shared()?, plan)?;
+        let east = Sql::connect(&chain.east())?;
+        east.run("create table t (id int primary key, v text); insert into t values (0, 'first')")?;
+        chain.start()?;
+        let west = Sql::connect(&chain.west())?;
+        let topic = format!("{name}.public.t");
+        let mut patient = Self {
+            chain,
+            east,
+            west,
+            topic,
+            next: 1,
+        };
+        patient.is_in_step()?;
+        Ok(patient)
+    }
+
+    /// Writes rows into every partition, one transaction each.
+    fn write(&mut self) -> Result<()> {
+        for id in self.next..self.next + 20 {
+            self.east
+                .run(&format!("insert into t values ({id}, 'row {id}')"))?;
+        }
+        self.next += 20;
+        Ok(())
+    }
+
+    /// Writes more, and waits until both sides are equal.
+    fn is_in_step(&mut self) -> Result<()> {
+        self.write()?;
+        let state = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from t";
+        let wanted = self.east.texts(state)?;
+        let waited = wait_for("the standby to be equal", PATIENCE, || {
+            self.chain.check_alive()?;
+            let found = self.west.texts(state)?;
+            ensure!(found == wanted, "it has {found:?}, not {wanted:?}");
+            Ok(Some(()))
+        });
+        waited.with_context(|| self.chain.describe())
+    }
+
+    /// Waits until the last row is in west's Kafka.
+    fn is_mirrored(&self) -> Result<()> {
+        let row = format!("row {}", self.next - 1);
+        let row = row.as_bytes();
+        wait_for("the last row at west", PATIENCE, || {
+            let mut found = false;
+            topic::read(&self.kafka(End::West), &self.topic, |message| {
+                let value = message.payload().unwrap_or_default();
+                found |= value.windows(row.len()).any(|part| part == row);
+                Ok(())
+            })?;
+            Ok(found.then_some(()))
+        })
+    }
+
+    /// Returns how many snapshots have ended, as west's Kafka says.
+    fn snapshots(&self) -> Result<usize> {
+        let registry = self.chain.site(End::West).registry().url();
+        let mut decoder = Decoder::new(&registry)?;
+        let mut ended = 0;
+        let name = format!("{}.transaction", self.chain.name());
+        topic::read(&self.kafka(End::West), &name, |message| {
+            let value = decoder.decode(message.payload().context("no value")?)?;
+            let id = text(&value, "id").unwrap_or_default();
+            let ends = text(&value, "status") == Some("END");
+            ended += usize::from(ends && id.starts_with("snapshot:"));
+            Ok(())
+        })?;
+        Ok(ended)
+    }
+
+    fn kafka(&self, end: End) -> String {
+        self.chain.site(end).kafka().bootstrap()
+    }
+
+    fn forger(&self, end: End) -> Result<Forger> {
+        Forger::new(&self.kafka(end))
+    }
+
+    /// What the source says when it cannot go on, and the sink when there is a hole before it.
+    fn begin_anew(&self) -> Result<()> {
+        self.stop(Part::Source)?;
+        self.chain.tell(Part::Source, "DELETE", "offsets")?;
+        let name = self.chain.name();
+        self.east.run(&format!(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '{name}'"
+        ))?;
+        self.chain.tell(Part::Source, "PUT", "resume").map(drop)
+    }
+
+    fn stop(&self, part: Part) -> Result<()> {
+        self.chain.tell(part, "PUT", "stop")?;
+        wait_for("no task", PATIENCE, || {
+            let status = self.chain.status(part)?;
+            Ok((status["tasks"] == json!([])).then_some(()))
+        })
+    }
+
+    fn restart(&self, part: Part) -> Result<()> {
+        let command = "restart?includeTasks=true&onlyFailed=true";
+        self.chain.tell(part, "POST", command).map(drop)
+    }
+
+    /// Lets the source begin anew and restarts the failed sink once the snapshot is there.
+    fn heal(&mut self) -> Result<()> {
+        let before = self.snapshots()?;
+        self.begin_anew()?;
+        wait_for("another snapshot at west", PATIENCE, || {
+            Ok((self.snapshots()? > before).then_some(()))
+        })?;
+        self.restart(Part::Sink)?;
+        self.chain.wait_state(Part::Sink, "RUNNING")?;
+        self.is_in_step()
+    }
+
+    /// Sends the request that a message of the mirror's holds.
+    fn patch_as_told(&self, message: &str) -> Result<()> {
+        let (_, rest) = message.split_once("/offsets with ").context("no request")?;
+        let (body, _) = rest.split_once("), and resume").context("no end")?;
+        let body: Value = serde_json::from_str(body).with_context(|| body.to_owned())?;
+        self.stop(Part::Mirror)?;
+        self.chain.patch_offsets(Part::Mirror, &body)?;
+        self.chain.tell(Part::Mirror, "PUT", "resume").map(drop)
+    }
+}
+
+#[test]
+fn what_a_stop_says_to_do_helps() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut patient = Patient::new("remedies")?;
+
+    // The slot is gone: the source begins anew, and nobody else needs to be told.
+    patient.stop(Part::Source)?;
+    patient.write()?;
+    patient
+        .east
+        .run("select pg_drop_replication_slot('remedies')")?;
+    patient.chain.tell(Part::Source, "PUT", "resume")?;
+    let message = patient.chain.wait_failed(Part::Source, "SlotMissing")?;
+    ensure!(
+        message.contains("DELETE /connectors/<name>/offsets"),
+        "{message}"
+    );
+    patient.begin_anew()?;
+    patient.chain.wait_state(Part::Source, "RUNNING")?;
+    patient.is_in_step()?;
+
+    // Records that the sink has not read are gone from its own Kafka.
+    patient.stop(Part::Sink)?;
+    patient.write()?;
+    patient.is_mirrored()?;
+    patient.forger(End::West)?.truncate(&patient.topic)?;
+    patient.chain.tell(Part::Sink, "PUT", "resume")?;
+    let message = patient.chain.wait_failed(Part::Sink, "TopicTruncated")?;
+    ensure!(message.contains("restart this task"), "{message}");
+    patient.heal()?;
+
+    // Records that the mirror has not read are gone from the other Kafka.
+    patient.stop(Part::Mirror)?;
+    patient.write()?;
+    patient.chain.wait_confirmed()?;
+    patient.forger(End::East)?.truncate(&patient.topic)?;
+    patient.chain.tell(Part::Mirror, "PUT", "resume")?;
+    let message = patient.chain.wait_failed(Part::Mirror, "TopicTruncated")?;
+    patient.patch_as_told(&message)?;
+    patient.chain.wait_state(Part::Mirror, "RUNNING")?;
+    let message = patient.chain.wait_failed(Part::Sink, "CountMismatch")?;
+    ensure!(message.contains("restart this task"), "{message}");
+    patient.heal()?;
+
+    // The topic is another one.
+    patient.stop(Part::Mirror)?;
+    patient.write()?;
+    patient.chain.wait_confirmed()?;
+    let forger = patient.forger(End::East)?;
+    forger.delete(&patient.topic)?;
+    forger.create(&patient.topic, 3)?;
+    patient.chain.tell(Part::Mirror, "PUT", "resume")?;
+    let message = patient.chain.wait_failed(Part::Mirror, "TopicRecreated")?;
+    patient.patch_as_told(&message)?;
+    patient.chain.wait_state(Part::Mirror, "RUNNING")?;
+    patient.chain.wait_failed(Part::Sink, "CountMismatch")?;
+    patient.heal()
+}
