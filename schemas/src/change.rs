@@ -20,6 +20,7 @@ enum Role {
     SourceTsMs,
     SourceTsUs,
     TxId,
+    OriginLsn,
     Schema,
     Table,
     Id,
@@ -75,6 +76,9 @@ pub struct Source<'a> {
     pub ts_us: Option<i64>,
     /// The source's number of the transaction.
     pub tx_id: Option<i64>,
+    /// The commit's position at the server that it was replicated from, if it was: its time is that
+    /// server's, too.
+    pub origin_lsn: Option<i64>,
     /// The table's schema.
     pub schema: Option<&'a str>,
     /// The table's name.
@@ -218,6 +222,7 @@ impl ValueSchema {
             match member.role {
                 Role::Lsn => source.lsn = self.long(shape, reader)?,
                 Role::TxId => source.tx_id = self.long(shape, reader)?,
+                Role::OriginLsn => source.origin_lsn = self.long(shape, reader)?,
                 Role::SourceTsMs => source.ts_ms = self.long(shape, reader)?,
                 Role::SourceTsUs => source.ts_us = self.long(shape, reader)?,
                 Role::Snapshot => source.snapshot = self.text(shape, reader)?,
@@ -325,6 +330,7 @@ const ENVELOPE: &[(&str, Role)] = &[
 const SOURCE: &[(&str, Role)] = &[
     ("lsn", Role::Lsn),
     ("txId", Role::TxId),
+    ("origin_lsn", Role::OriginLsn),
     ("ts_ms", Role::SourceTsMs),
     ("ts_us", Role::SourceTsUs),
     ("snapshot", Role::Snapshot),

@@ -14,13 +14,32 @@ pub(crate) enum Turn {
     Streamed { xid: u64, order: u64 },
 }
 
+/// When and where the source has a change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    /// When it was committed, µs since 1970; the maximum if nobody says so.
+    committed_us: i64,
+    lsn: u64,
+    /// Whether it came to the source's server from another one, whose time it has.
+    relayed: bool,
+}
+
+impl Written {
+    /// Returns whether it certainly lies before a snapshot at `lsn` that was begun after `since_us`.
+    ///
+    /// Times can be compared between servers, positions cannot. What was relayed may have been committed
+    /// elsewhere long before it was here.
+    pub(crate) fn is_before(&self, since_us: i64, lsn: u64) -> bool {
+        self.committed_us < since_us && (!self.relayed || self.lsn < lsn)
+    }
+}
+
 /// One change of a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event {
     pub(crate) op: Op,
     pub(crate) turn: Turn,
-    /// When it was committed, µs since 1970; the maximum if nobody says so.
-    pub(crate) committed_us: i64,
+    pub(crate) written: Written,
     pub(crate) plan: u32,
     /// The lane it came through, and its offset there.
     pub(crate) lane: usize,
@@ -158,7 +177,11 @@ fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
         event: Event {
             op: change.op,
             turn,
-            committed_us: change.source.ts_us.unwrap_or(i64::MAX),
+            written: Written {
+                committed_us: change.source.ts_us.unwrap_or(i64::MAX),
+                lsn: change.source.lsn.unwrap_or_default().cast_unsigned(),
+                relayed: change.source.origin_lsn.is_some(),
+            },
             plan,
             lane: lane_index,
             offset: head.offset,

@@ -311,15 +311,12 @@ impl Sink {
                 .remedy(format!("the topic holds rows twice: {}", stopped::REMEDY)))
         };
         let snapshot = self.position.snapshot_lsn;
+        let passed_over =
+            (self.since_us).is_some_and(|since| event.written.is_before(since, snapshot.0));
         match (event.turn, unit) {
             (Turn::Snapshot { lsn }, Unit::Snapshot(current)) if lsn == current.0 => Ok(Due::Now),
             (Turn::Snapshot { lsn }, _) if self.given_up.contains(&Lsn(lsn)) => Ok(Due::Never),
-            _ if self
-                .since_us
-                .is_some_and(|since| event.committed_us < since) =>
-            {
-                Ok(Due::Never)
-            }
+            _ if passed_over => Ok(Due::Never),
             (Turn::Snapshot { lsn }, Unit::Transaction(_)) if lsn == snapshot.0 => stop(format!(
                 "a row of snapshot {snapshot}, which has ended without counting it"
             )),

@@ -17,8 +17,9 @@ use crate::rows::Kept;
 use crate::sink::Sink;
 
 /// What closes a hole, for messages.
-pub(crate) const REMEDY: &str = "let the source begin a new snapshot (stop its connector, delete its offsets with DELETE \
-     /connectors/<name>/offsets, drop its slot, resume it), then restart this task: it goes on with that snapshot";
+pub(crate) const REMEDY: &str = "let the source begin a new snapshot (stop its connector, delete its \
+     offsets with DELETE /connectors/<name>/offsets, drop its slot, resume it), then restart this task: it \
+     goes on with that snapshot";
 
 /// How long nothing more must come of the transaction topic for it to count as read to its end: markers of
 /// Kafka's own stand behind the last record.
@@ -42,7 +43,7 @@ ON CONFLICT (link) DO UPDATE SET reason = NULL, since = EXCLUDED.since";
 pub(crate) struct Stopped {
     /// Why it stopped, if it has not gone on since.
     pub(crate) reason: Option<String>,
-    /// What the snapshot it went on with does not stand on was committed before this, µs since 1970.
+    /// What was committed before this lies before the snapshot that it went on with, µs since 1970.
     pub(crate) since_us: Option<i64>,
 }
 
@@ -135,8 +136,9 @@ impl Sink {
             search.end = found.first().map(|info| info.end);
             let reason = search.reason();
             tracing::warn!(reason, "looking for a later snapshot");
-            let what = format!("a later snapshot, since the link stopped: {reason}");
-            self.context.metrics.fact("waiting for", what);
+            self.tell(&format!(
+                "a later snapshot, since the link stopped: {reason}"
+            ));
         }
         while !self.rows.lanes[lane].is_empty() {
             search.heard = Some(Instant::now());
@@ -146,7 +148,7 @@ impl Sink {
                 && let Unit::Snapshot(lsn) = marker.unit
             {
                 tracing::warn!(%lsn, "the link goes on with a later snapshot");
-                self.context.metrics.fact("waiting for", "");
+                self.tell("");
                 self.passing = true;
                 return Ok(true);
             }
@@ -163,7 +165,13 @@ impl Sink {
         Ok(false)
     }
 
+    /// Tells people what is waited for.
+    fn tell(&self, what: &str) {
+        self.context.metrics.fact("waiting for", what);
+    }
+
     fn not_found(&self, why: Why) -> ConnectorError {
+        self.tell("");
         let reason = match why {
             Why::Found(error) => return error,
             Why::Noted(reason) => reason,

@@ -108,6 +108,20 @@ fn no_row_from_before_is_taken_for_one_of_the_snapshot_or_after() {
     );
 }
 
+/// A primary that is a replica itself has the commit times of the server it follows.
+#[test]
+fn what_the_primary_got_late_from_elsewhere_is_not_passed_over() {
+    let (mut stream, t) = broken();
+    let database = Database::create("relayed");
+    fails(run(&database, &stream, usize::MAX), "CountMismatch");
+    stream.relay(1_000_000);
+    write(&mut stream, &t, &[9, 10]);
+    stream.snapshot(&[(&t, &[&[I(20), s("new")]])]);
+    write(&mut stream, &t, &[21, 22]);
+    run(&database, &stream, 1).unwrap();
+    assert_eq!(rows(&database), ["20|new", "21|streamed", "22|streamed"]);
+}
+
 #[test]
 fn a_link_whose_topics_were_truncated_goes_on_with_a_later_snapshot() {
     let mut stream = Stream::new();

@@ -132,6 +132,8 @@ pub(crate) struct Stream {
     xid: u64,
     /// The source's time, µs since 1970.
     clock: i64,
+    /// How much older than here the times are of transactions that come from another server, µs.
+    relayed: Option<i64>,
     counts: Vec<(&'static str, u64)>,
 }
 
@@ -171,6 +173,7 @@ impl Stream {
             seq: 0,
             xid: 700,
             clock: now_us(),
+            relayed: None,
             counts: Vec::new(),
         }
     }
@@ -304,6 +307,11 @@ impl Stream {
         (self.lsn, self.xid) = (10, 700);
     }
 
+    /// Lets transactions come from another server from now on, each this much later than it was made.
+    pub(crate) fn relay(&mut self, late_us: i64) {
+        self.relayed = Some(late_us);
+    }
+
     /// Moves the source's clock on and reads it.
     fn tick(&mut self) -> i64 {
         self.clock += 1;
@@ -360,7 +368,8 @@ impl Stream {
         self.xid += 1;
         self.counts.clear();
         let commit = Commit {
-            ts_us: self.tick(),
+            ts_us: self.tick() - self.relayed.unwrap_or_default(),
+            origin: self.relayed.map(|_| ("elsewhere", 5)),
             tx_id: Some(self.xid),
             ..Commit::default()
         };
