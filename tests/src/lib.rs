@@ -5,6 +5,7 @@
 //!   take, an audit of the topics, and a comparison of the two databases row by row.
 //! * [`sql`], [`topic`]: how the suites read databases and topics.
 //! * [`consumers`]: Java's and Python's consumers, and what they must see.
+//! * [`own`]: a server that a test may replace; [`forge`]: what somebody with rights does to topics.
 //! * [`chain`]: a pair of workers and their connectors, made for one test.
 //!
 //! Servers and workers come from `walbridge-lab`. The suites themselves are in `tests/tests`, one
@@ -16,6 +17,7 @@ use walbridge_kafka as _;
 pub mod chain;
 pub mod consumers;
 pub mod forge;
+pub mod own;
 pub mod sql;
 pub mod topic;
 pub mod truth;

@@ -7,9 +7,10 @@ use anyhow::{Context, Result, ensure};
 use apache_avro::types::Value;
 use rdkafka::Message;
 use serde_json::json;
-use walbridge_lab::{Lab, Parts, Postgres};
+use walbridge_lab::{Lab, Postgres};
 use walbridge_tests::chain::{Chain, End, Part, Plan, Shape};
 use walbridge_tests::forge::Forger;
+use walbridge_tests::own::own_postgres;
 use walbridge_tests::sql::Sql;
 use walbridge_tests::topic::{Decoder, text};
 
@@ -103,19 +104,6 @@ fn slot_moved_on_by_somebody_else() -> Result<()> {
         "Slot",
         &["hole_slot_moved"],
     )
-}
-
-/// A PostgreSQL of a test's own, to be replaced behind its address.
-fn own_postgres(lab: &Lab, name: &str, settings: &[(&str, &str)]) -> Result<Postgres> {
-    let parts = Parts::ensure(&|line| println!("{line}"))?;
-    let postgres = Postgres::new(name, lab.dir(), lab.free_port()?, &parts)?;
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(k, v)| ((*k).into(), (*v).into()))
-        .collect();
-    postgres.create(&settings)?;
-    postgres.start()?;
-    Ok(postgres)
 }
 
 /// Makes a chain whose source reads `postgres`, with rows that have arrived in Kafka.

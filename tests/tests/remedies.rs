@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use walbridge_lab::{Lab, wait_for};
 use walbridge_tests::chain::{Chain, End, PATIENCE, Part, Plan, Shape};
 use walbridge_tests::forge::Forger;
+use walbridge_tests::own::own_postgres;
 use walbridge_tests::sql::Sql;
 use walbridge_tests::topic::{self, Decoder, text};
 
@@ -19,12 +20,11 @@ struct Patient {
 }
 
 impl Patient {
-    fn new(name: &str) -> Result<Self> {
-        let mut plan = Plan::new(name, Shape::TwoSites);
-        // Rows that a hole in the mirror took are missed soon.
-        plan.sink = json!({"missing.rows.grace.ms": "2000"});
+    /// Starts a chain from the database at `url`, or the one that it has at east.
+    fn start(plan: Plan, url: Option<&str>) -> Result<Self> {
+        let name = plan.name.clone();
         let mut chain = Chain::prepare(Lab::shared()?, plan)?;
-        let east = Sql::connect(&chain.east())?;
+        let east = Sql::connect(url.unwrap_or(&chain.east()))?;
         east.run("create table t (id int primary key, v text); insert into t values (0, 'first')")?;
         chain.start()?;
         let west = Sql::connect(&chain.west())?;
@@ -154,7 +154,10 @@ impl Patient {
 fn what_a_stop_says_to_do_helps() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();
-    let mut patient = Patient::new("remedies")?;
+    let mut plan = Plan::new("remedies", Shape::TwoSites);
+    // Rows that a hole in the mirror took are missed soon.
+    plan.sink = json!({"missing.rows.grace.ms": "2000"});
+    let mut patient = Patient::start(plan, None)?;
 
     // The slot is gone: the source begins anew, and nobody else needs to be told.
     patient.stop(Part::Source)?;
@@ -208,4 +211,50 @@ fn what_a_stop_says_to_do_helps() -> Result<()> {
     patient.chain.wait_state(Part::Mirror, "RUNNING")?;
     patient.chain.wait_failed(Part::Sink, "CountMismatch")?;
     patient.heal()
+}
+
+/// The new server's positions are lower than those that the standby has, and its transactions have the
+/// numbers of earlier ones.
+#[test]
+fn a_source_begins_anew_with_another_server() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let name = "remedies_server";
+    let postgres = own_postgres(lab, "remedies-server", &[("fsync", "off")])?;
+    postgres.create_database(name)?;
+    let mut plan = Plan::new(name, Shape::TwoSites);
+    plan.source = json!({"database.port": postgres.port().to_string()});
+    let mut patient = Patient::start(plan, Some(&postgres.url(name)))?;
+    patient
+        .east
+        .run("select pg_switch_wal(), pg_logical_emit_message(false, 'x', repeat('x', 1000000))")?;
+    patient.is_in_step()?;
+    let position = "select (pg_current_wal_lsn() - '0/0')::text";
+    let before = patient.east.texts(position)?[0].parse::<u64>()?;
+    patient.stop(Part::Source)?;
+    postgres.stop()?;
+    std::fs::remove_dir_all(postgres.data())?;
+    postgres.create(&[("fsync".into(), "off".into())])?;
+    postgres.start()?;
+    postgres.create_database(name)?;
+    patient.east = Sql::connect(&postgres.url(name))?;
+    patient
+        .east
+        .run("create table t (id int primary key, v text); insert into t values (-1, 'new')")?;
+    patient.chain.tell(Part::Source, "PUT", "resume")?;
+    let message = patient.chain.wait_failed(Part::Source, "WrongServer")?;
+    ensure!(
+        message.contains("DELETE /connectors/<name>/offsets"),
+        "{message}"
+    );
+    patient.begin_anew()?;
+    patient.chain.wait_state(Part::Source, "RUNNING")?;
+    patient.is_in_step()?;
+    let after = patient.east.texts(position)?[0].parse::<u64>()?;
+    ensure!(
+        after < before,
+        "the new server is at {after}, the old one was at {before}"
+    );
+    drop(patient);
+    postgres.stop()
 }
