@@ -31,6 +31,9 @@ pub(crate) struct Scout {
     target: Admin,
     known: HashMap<String, Known>,
     stored: HashMap<TopicPartition, Position>,
+    /// New partitions that the task was not told of yet: what a survey found before it broke off is told
+    /// by the next.
+    starts: Vec<Start>,
     /// Partitions whose next records are gone: the position, and what there is instead.
     gone: Vec<(i64, PartitionInfo)>,
     stop: StopToken,
@@ -68,6 +71,7 @@ impl Scout {
             target,
             known,
             stored,
+            starts: Vec::new(),
             gone: Vec::new(),
             stop,
         }
@@ -106,13 +110,12 @@ impl Scout {
     pub(crate) fn survey(&mut self) -> Result<News> {
         let topics = self.source.topics()?;
         self.find_missing(&topics)?;
-        let mut starts = Vec::new();
         for topic in topics {
             let wanted = !topic.internal
                 && self.plan.selection.takes(&topic.name)
                 && !self.plan.naming.is_echo(&topic.name);
             if wanted {
-                starts.extend(self.look_at(&topic)?);
+                self.look_at(&topic)?;
             }
         }
         self.check_gone()?;
@@ -125,6 +128,7 @@ impl Scout {
             .into_iter()
             .map(|info| (info.partition, info.end))
             .collect();
+        let starts = std::mem::take(&mut self.starts);
         Ok(News { starts, ends })
     }
 
@@ -165,8 +169,8 @@ impl Scout {
         Ok(())
     }
 
-    /// Returns the partitions of a topic that are new.
-    fn look_at(&mut self, topic: &TopicDescription) -> Result<Vec<Start>> {
+    /// Takes in the partitions of a topic that are new.
+    fn look_at(&mut self, topic: &TopicDescription) -> Result<()> {
         let known = self.known.get(&topic.name);
         if let Some(known) = known.filter(|known| !known.id.is_empty() && known.id != topic.id) {
             let kind = ErrorKind::Recreated {
@@ -180,12 +184,12 @@ impl Scout {
         }
         let (mirrored_before, from) = (known.is_some(), known.map_or(0, |known| known.partitions));
         if from >= topic.partitions {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let fresh: Vec<_> = parts(&topic.name, from, topic.partitions).collect();
         let infos = match self.source.inspect(&fresh) {
             // Deleted in this very moment: the next look will tell.
-            Err(error) if *error.kind() == ErrorKind::UnknownTopic => return Ok(Vec::new()),
+            Err(error) if *error.kind() == ErrorKind::UnknownTopic => return Ok(()),
             other => other?,
         };
         if let Some(info) = infos.iter().find(|info| info.topic_id != topic.id) {
@@ -194,12 +198,11 @@ impl Scout {
                 now = info.topic_id,
                 "the topic is just being replaced"
             );
-            return Ok(Vec::new());
+            return Ok(());
         }
         let target = Arc::new(self.make_target(topic)?);
-        let mut starts = Vec::with_capacity(infos.len());
         for info in infos {
-            starts.extend(self.start(info, mirrored_before, &target));
+            self.start(info, mirrored_before, &target);
         }
         let known = Known {
             id: topic.id.clone(),
@@ -207,16 +210,11 @@ impl Scout {
             missing: 0,
         };
         self.known.insert(topic.name.clone(), known);
-        Ok(starts)
+        Ok(())
     }
 
     /// Decides where to begin in a partition; never silently after what has not been copied.
-    fn start(
-        &mut self,
-        info: PartitionInfo,
-        mirrored_before: bool,
-        target: &Arc<TopicSpec>,
-    ) -> Option<Start> {
+    fn start(&mut self, info: PartitionInfo, mirrored_before: bool, target: &Arc<TopicSpec>) {
         let stored = self.stored.get(&info.partition);
         let next = match stored {
             Some(position) => position.next,
@@ -227,16 +225,16 @@ impl Scout {
         let fresh = stored.is_none();
         if next < info.first || next > info.end {
             self.gone.push((next, info));
-            return None;
+            return;
         }
         let (topic_id, target) = (info.topic_id, Arc::clone(target));
-        Some(Start {
+        self.starts.push(Start {
             partition: info.partition,
             next,
             topic_id,
             target,
             fresh,
-        })
+        });
     }
 
     /// Creates or grows the topic at the target, so that it has every partition of the source's.
@@ -277,4 +275,60 @@ fn parts(topic: &str, from: i32, to: i32) -> impl Iterator<Item = TopicPartition
         topic: Arc::clone(&topic),
         partition,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use walbridge_kafka::ClientConfig;
+    use walbridge_lab::Lab;
+
+    use super::*;
+    use crate::settings::definition;
+
+    #[test]
+    fn what_a_broken_survey_found_is_told_by_the_next() {
+        let lab = Lab::shared().unwrap();
+        let at = |site: &walbridge_lab::Site| {
+            Admin::new(&ClientConfig::new(site.kafka().bootstrap())).unwrap()
+        };
+        let topic = format!("survey-{}", std::process::id());
+        let values = BTreeMap::from([
+            ("source.cluster.alias".to_owned(), "east".to_owned()),
+            (
+                "source.cluster.bootstrap.servers".to_owned(),
+                lab.east().kafka().bootstrap(),
+            ),
+            ("topics".to_owned(), format!("{topic}|ghost")),
+            ("replication.factor".to_owned(), "1".to_owned()),
+        ]);
+        let plan = Arc::new(Plan::new(&definition().settings(&values)).unwrap());
+        let stop = StopToken::new();
+        let (source, target) = (at(lab.east()), at(lab.west()));
+        let mut scout = Scout::new(plan, source, target, HashMap::new(), stop.clone());
+        assert_eq!(scout.survey().unwrap().starts.len(), 0);
+        let spec = TopicSpec {
+            name: topic,
+            partitions: Some(2),
+            ..TopicSpec::default()
+        };
+        scout.source.create(&spec, &stop).unwrap();
+        // Nobody can say where this one ends.
+        let ghost = Known {
+            id: "1".into(),
+            partitions: 1,
+            missing: 0,
+        };
+        scout.known.insert("ghost".into(), ghost);
+        assert!(scout.survey().is_err());
+        scout.known.remove("ghost");
+        let numbers = |news: News| -> Vec<_> {
+            (news.starts.iter())
+                .map(|start| start.partition.partition)
+                .collect()
+        };
+        assert_eq!(numbers(scout.survey().unwrap()), [0, 1]);
+        assert_eq!(numbers(scout.survey().unwrap()), [0; 0]);
+    }
 }
