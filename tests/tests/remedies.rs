@@ -127,8 +127,36 @@ impl Patient {
         self.chain.tell(part, "POST", command).map(drop)
     }
 
-    /// Lets the source begin anew and restarts the failed sink once the snapshot is there.
-    fn heal(&mut self) -> Result<()> {
+    /// Resumes a connector and returns what it says when it stops.
+    fn stops(&self, part: Part, name: &str) -> Result<String> {
+        self.chain.tell(part, "PUT", "resume")?;
+        self.chain.wait_failed(part, name)
+    }
+
+    /// Resumes the source, which cannot go on, and does as it says.
+    fn source_begins_anew(&mut self, name: &str) -> Result<()> {
+        let message = self.stops(Part::Source, name)?;
+        ensure!(
+            message.contains("DELETE /connectors/<name>/offsets"),
+            "{message}"
+        );
+        self.begin_anew()?;
+        self.chain.wait_state(Part::Source, "RUNNING")?;
+        self.is_in_step()
+    }
+
+    /// Resumes the mirror, which cannot go on, does as it says, and then as the sink says.
+    fn mirror_goes_on(&mut self, name: &str) -> Result<()> {
+        let message = self.stops(Part::Mirror, name)?;
+        self.patch_as_told(&message)?;
+        self.chain.wait_state(Part::Mirror, "RUNNING")?;
+        let message = self.chain.wait_failed(Part::Sink, "CountMismatch")?;
+        self.heal(&message)
+    }
+
+    /// Does as the sink says: lets the source begin anew, and restarts the sink once the snapshot is there.
+    fn heal(&mut self, message: &str) -> Result<()> {
+        ensure!(message.contains("restart this task"), "{message}");
         let before = self.snapshots()?;
         self.begin_anew()?;
         wait_for("another snapshot at west", PATIENCE, || {
@@ -165,38 +193,22 @@ fn what_a_stop_says_to_do_helps() -> Result<()> {
     patient
         .east
         .run("select pg_drop_replication_slot('remedies')")?;
-    patient.chain.tell(Part::Source, "PUT", "resume")?;
-    let message = patient.chain.wait_failed(Part::Source, "SlotMissing")?;
-    ensure!(
-        message.contains("DELETE /connectors/<name>/offsets"),
-        "{message}"
-    );
-    patient.begin_anew()?;
-    patient.chain.wait_state(Part::Source, "RUNNING")?;
-    patient.is_in_step()?;
+    patient.source_begins_anew("SlotMissing")?;
 
     // Records that the sink has not read are gone from its own Kafka.
     patient.stop(Part::Sink)?;
     patient.write()?;
     patient.is_mirrored()?;
     patient.forger(End::West)?.truncate(&patient.topic)?;
-    patient.chain.tell(Part::Sink, "PUT", "resume")?;
-    let message = patient.chain.wait_failed(Part::Sink, "TopicTruncated")?;
-    ensure!(message.contains("restart this task"), "{message}");
-    patient.heal()?;
+    let message = patient.stops(Part::Sink, "TopicTruncated")?;
+    patient.heal(&message)?;
 
     // Records that the mirror has not read are gone from the other Kafka.
     patient.stop(Part::Mirror)?;
     patient.write()?;
     patient.chain.wait_confirmed()?;
     patient.forger(End::East)?.truncate(&patient.topic)?;
-    patient.chain.tell(Part::Mirror, "PUT", "resume")?;
-    let message = patient.chain.wait_failed(Part::Mirror, "TopicTruncated")?;
-    patient.patch_as_told(&message)?;
-    patient.chain.wait_state(Part::Mirror, "RUNNING")?;
-    let message = patient.chain.wait_failed(Part::Sink, "CountMismatch")?;
-    ensure!(message.contains("restart this task"), "{message}");
-    patient.heal()?;
+    patient.mirror_goes_on("TopicTruncated")?;
 
     // The topic is another one.
     patient.stop(Part::Mirror)?;
@@ -205,12 +217,7 @@ fn what_a_stop_says_to_do_helps() -> Result<()> {
     let forger = patient.forger(End::East)?;
     forger.delete(&patient.topic)?;
     forger.create(&patient.topic, 3)?;
-    patient.chain.tell(Part::Mirror, "PUT", "resume")?;
-    let message = patient.chain.wait_failed(Part::Mirror, "TopicRecreated")?;
-    patient.patch_as_told(&message)?;
-    patient.chain.wait_state(Part::Mirror, "RUNNING")?;
-    patient.chain.wait_failed(Part::Sink, "CountMismatch")?;
-    patient.heal()
+    patient.mirror_goes_on("TopicRecreated")
 }
 
 /// The new server's positions are lower than those that the standby has, and its transactions have the
@@ -241,15 +248,7 @@ fn a_source_begins_anew_with_another_server() -> Result<()> {
     patient
         .east
         .run("create table t (id int primary key, v text); insert into t values (-1, 'new')")?;
-    patient.chain.tell(Part::Source, "PUT", "resume")?;
-    let message = patient.chain.wait_failed(Part::Source, "WrongServer")?;
-    ensure!(
-        message.contains("DELETE /connectors/<name>/offsets"),
-        "{message}"
-    );
-    patient.begin_anew()?;
-    patient.chain.wait_state(Part::Source, "RUNNING")?;
-    patient.is_in_step()?;
+    patient.source_begins_anew("WrongServer")?;
     let after = patient.east.texts(position)?[0].parse::<u64>()?;
     ensure!(
         after < before,

@@ -8,6 +8,7 @@ use walbridge_connector_api::{
 };
 use walbridge_kafka::{Admin, ClientConfig};
 
+use crate::check;
 use crate::position;
 use crate::schema_ids::SchemaIds;
 use crate::scout::Scout;
@@ -58,7 +59,7 @@ impl Connector for MirrorConnector {
     }
 
     fn check_offsets(&self, _: &Settings, offsets: &[OffsetEntry]) -> Result<(), String> {
-        offsets.iter().try_for_each(position::check)
+        offsets.iter().try_for_each(check::position)
     }
 
     fn source(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn SourceTask>> {

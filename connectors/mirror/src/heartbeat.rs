@@ -12,7 +12,7 @@ use walbridge_connector_api::{
     TaskMetrics, TopicSpec,
 };
 
-use crate::position;
+use crate::check;
 use crate::task::now_ms;
 
 /// The topic's name, under every replication policy.
@@ -168,17 +168,16 @@ fn check_offset(entry: &OffsetEntry) -> Result<(), String> {
         return Ok(());
     };
     for key in [SOURCE, TARGET] {
-        position::check_text(&entry.partition, key)?;
+        check::text(&entry.partition, key)?;
     }
-    let shown = Value::Object(offset.clone());
-    match offset.get(OFFSET) {
-        None => Err(format!(
-            "Source offset {shown} is missing the '{OFFSET}' key, which is required"
-        )),
-        Some(value) if value.as_i64() == Some(0) => Ok(()),
-        Some(value) => Err(format!(
-            "Source offset {shown} has an invalid value {value} for the '{OFFSET}' key; the only \
-             accepted value is 0"
+    match check::member("offset", offset, OFFSET)? {
+        value if value.as_i64() == Some(0) => Ok(()),
+        value => Err(check::invalid(
+            "offset",
+            offset,
+            OFFSET,
+            value,
+            "; the only accepted value is 0",
         )),
     }
 }

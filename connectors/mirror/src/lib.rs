@@ -15,9 +15,11 @@
 //!   every naming, so that no two clusters' run into one another or go round;
 //! * a topic truncated behind the position, deleted, or created anew stops the task by name.
 
+mod check;
 mod connector;
 mod heartbeat;
 mod position;
+mod remedy;
 mod route;
 mod schema_ids;
 mod scout;

@@ -8,7 +8,8 @@ use walbridge_connector_api::{
 };
 use walbridge_kafka::{Admin, ErrorKind, KafkaError, TopicDescription};
 
-use crate::position::{self, Position};
+use crate::position::Position;
+use crate::remedy;
 use crate::route::{News, Start};
 use crate::settings::Plan;
 
@@ -146,7 +147,7 @@ impl Scout {
             end: info.end,
         };
         let all = gone.iter().map(|(_, info)| (&info.partition, info.first));
-        let remedy = position::go_on_with_what_is_left(&self.plan.alias, all);
+        let remedy = remedy::go_on_with_what_is_left(&self.plan.alias, all);
         Err(ConnectorError::from(KafkaError::new(kind, "")).remedy(remedy))
     }
 
@@ -179,7 +180,7 @@ impl Scout {
                 now: topic.id.clone(),
             };
             let remedy =
-                position::take_the_new_topic(&self.plan.alias, &topic.name, topic.partitions);
+                remedy::take_the_new_topic(&self.plan.alias, &topic.name, topic.partitions);
             return Err(ConnectorError::from(KafkaError::new(kind, "")).remedy(remedy));
         }
         let (mirrored_before, from) = (known.is_some(), known.map_or(0, |known| known.partitions));

@@ -14,6 +14,7 @@ use walbridge_connector_api::{
 use walbridge_kafka::{Consumer, ErrorKind, KafkaError};
 
 use crate::position;
+use crate::remedy;
 use crate::route::{News, Start};
 use crate::schema_ids::SchemaIds;
 use crate::scout::Scout;
@@ -222,7 +223,7 @@ impl MirrorTask {
             return Err(error.into());
         };
         if !place.fresh || first < place.next {
-            let remedy = position::go_on_with_what_is_left(
+            let remedy = remedy::go_on_with_what_is_left(
                 &self.plan.alias,
                 [(&partition, first)].into_iter(),
             );

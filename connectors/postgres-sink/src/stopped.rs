@@ -165,11 +165,6 @@ impl Sink {
         Ok(false)
     }
 
-    /// Tells people what is waited for.
-    fn tell(&self, what: &str) {
-        self.context.metrics.fact("waiting for", what);
-    }
-
     fn not_found(&self, why: Why) -> ConnectorError {
         self.tell("");
         let reason = match why {

@@ -90,7 +90,7 @@ impl Sink {
             self.waits = true;
             let what = self.missing(topic, count, unit);
             tracing::warn!(what, "waiting for rows");
-            self.context.metrics.fact("waiting for", what);
+            self.tell(&what);
         }
         if waited >= self.config.grace {
             let partitions: Vec<TopicPartition> = self.topics[topic]
@@ -111,8 +111,13 @@ impl Sink {
             current.moved = Instant::now();
         }
         if std::mem::take(&mut self.waits) {
-            self.context.metrics.fact("waiting for", "");
+            self.tell("");
         }
+    }
+
+    /// Tells people what is waited for.
+    pub(crate) fn tell(&self, what: &str) {
+        self.context.metrics.fact("waiting for", what);
     }
 
     /// Returns whether the next record of every partition belongs to something later.

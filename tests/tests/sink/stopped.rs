@@ -7,11 +7,17 @@ use crate::stream::{Stream, TRANSACTIONS, Table, V, s};
 
 use V::I;
 
+/// Returns a stream of one snapshot of one table that has row 1.
+fn whole(partitions: i32) -> (Stream, Table) {
+    let mut stream = Stream::new();
+    let t = stream.table("t", &[("id", "bigint"), ("a", "text")], &[0], partitions);
+    stream.snapshot(&[(&t, &[&[I(1), s("kept")]])]);
+    (stream, t)
+}
+
 /// Returns a stream that breaks off after row 1: a row of the second transaction is not there.
 fn broken() -> (Stream, Table) {
-    let mut stream = Stream::new();
-    let t = stream.table("t", &[("id", "bigint"), ("a", "text")], &[0], 2);
-    stream.snapshot(&[(&t, &[&[I(1), s("kept")]])]);
+    let (mut stream, t) = whole(2);
     write(&mut stream, &t, &[2, 3, 4]);
     let missing = stream.log.len() - 4;
     stream.log.remove(missing);
@@ -124,9 +130,7 @@ fn what_the_primary_got_late_from_elsewhere_is_not_passed_over() {
 
 #[test]
 fn a_link_whose_topics_were_truncated_goes_on_with_a_later_snapshot() {
-    let mut stream = Stream::new();
-    let t = stream.table("t", &[("id", "bigint"), ("a", "text")], &[0], 1);
-    stream.snapshot(&[(&t, &[&[I(1), s("kept")]])]);
+    let (mut stream, t) = whole(1);
     let database = Database::create("truncated");
     run(&database, &stream, 1).unwrap();
     write(&mut stream, &t, &[2, 3]);
@@ -158,9 +162,7 @@ fn a_new_link_begins_with_the_first_snapshot_that_is_left() {
 
 #[test]
 fn a_link_whose_reason_is_gone_goes_on_where_it_was() {
-    let mut stream = Stream::new();
-    let t = stream.table("t", &[("id", "bigint"), ("a", "text")], &[0], 1);
-    stream.snapshot(&[(&t, &[&[I(1), s("kept")]])]);
+    let (mut stream, t) = whole(1);
     let database = Database::create("gone");
     run(&database, &stream, 1).unwrap();
     database
