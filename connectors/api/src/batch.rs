@@ -177,13 +177,29 @@ impl Batch {
     }
 
     /// Returns the index of `topic` in this batch, adding it if it is new.
+    ///
+    /// A name has one index, however many specs there are of it: whoever sends the records keeps
+    /// order per index. The spec given last counts.
     pub fn topic(&mut self, topic: &Arc<TopicSpec>) -> u32 {
-        let found = self.topics.iter().position(|t| Arc::ptr_eq(t, topic));
-        let index = found.unwrap_or_else(|| {
-            self.topics.push(Arc::clone(topic));
-            self.topics.len() - 1
-        });
+        // Row after row, the same spec: no name is read.
+        let known = (self.topics.iter()).position(|known| Arc::ptr_eq(known, topic));
+        let index = known.unwrap_or_else(|| self.add_topic(topic));
         u32::try_from(index).unwrap_or(u32::MAX)
+    }
+
+    /// Returns the index of a topic whose spec has not been seen in this batch.
+    fn add_topic(&mut self, topic: &Arc<TopicSpec>) -> usize {
+        let same_name = (self.topics.iter()).position(|known| known.name == topic.name);
+        match same_name {
+            Some(index) => {
+                self.topics[index] = Arc::clone(topic);
+                index
+            }
+            None => {
+                self.topics.push(Arc::clone(topic));
+                self.topics.len() - 1
+            }
+        }
     }
 
     /// Adds a record whose spans are in this batch's arena.
@@ -237,6 +253,26 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_topic_has_one_index_whatever_describes_it() {
+        let spec = |partitions| {
+            Arc::new(TopicSpec {
+                name: "a".into(),
+                partitions,
+                ..TopicSpec::default()
+            })
+        };
+        let (old, new) = (spec(None), spec(Some(3)));
+        let other = Arc::new(TopicSpec {
+            name: "b".into(),
+            ..TopicSpec::default()
+        });
+        let mut batch = Batch::default();
+        let given = [&old, &other, &new, &old, &new, &other].map(|topic| batch.topic(topic));
+        assert_eq!(given, [0, 1, 0, 0, 0, 1]);
+        assert_eq!(batch.topics(), [new, other]);
+    }
 
     #[test]
     fn null_and_empty_differ() {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::order::Order;
 use super::{Events, Record};
 
 /// What a consumer can hear about transactions.
@@ -29,6 +30,8 @@ pub enum Heard {
     Row {
         /// `schema.table`.
         table: String,
+        /// The partition of the table's topic.
+        partition: i32,
         /// The transaction's id, or `snapshot:<LSN>`.
         id: String,
         /// Its number in the transaction, and in the table within it; none in a snapshot.
@@ -61,6 +64,7 @@ pub struct Audit {
     chain: Vec<Unit>,
     orders: BTreeMap<String, Vec<(u64, String, u64)>>,
     snapshot_rows: BTreeMap<String, Events>,
+    order: Order,
     violations: Vec<String>,
     rows: u64,
 }
@@ -118,11 +122,17 @@ impl Audit {
                     self.violations.push(format!("END of {id} after {last}"));
                 }
             },
-            Heard::Row { table, id, order } => {
+            Heard::Row {
+                table,
+                partition,
+                id,
+                order,
+            } => {
                 self.rows += 1;
                 match order {
                     Some((total, in_table)) => {
                         let key = group(&id).to_owned();
+                        self.order.hear(&table, partition, &key, total);
                         self.orders
                             .entry(key)
                             .or_default()
@@ -164,6 +174,7 @@ impl Audit {
         self.judge_snapshot();
         self.judge_chain();
         self.judge_rows();
+        self.judge_order();
         self.judge_record(record);
         self.violations
     }
@@ -266,6 +277,13 @@ impl Audit {
         }
     }
 
+    /// Each partition has its rows in the order of the chain.
+    fn judge_order(&mut self) {
+        let chain: Vec<&str> = self.chain.iter().map(|unit| group(&unit.id)).collect();
+        let found = std::mem::take(&mut self.order).judge(&chain);
+        self.violations.extend(found);
+    }
+
     /// The chain is what the primary sealed: all of it from some transaction on, nothing else.
     fn judge_record(&mut self, record: &Record) {
         let chain: Vec<&Unit> = self.chain[self.start()..].iter().collect();
@@ -364,6 +382,7 @@ mod tests {
     fn row(table: &str, id: &str, total: u64, own: u64) -> Heard {
         Heard::Row {
             table: table.into(),
+            partition: 0,
             id: id.into(),
             order: Some((total, own)),
         }
@@ -402,6 +421,7 @@ mod tests {
         for _ in 0..2 {
             heard.push(Heard::Row {
                 table: "p.a".into(),
+                partition: 0,
                 id: "snapshot:100".into(),
                 order: None,
             });

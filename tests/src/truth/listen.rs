@@ -34,7 +34,8 @@ pub fn listen(bootstrap: &str, registry: &str, prefix: &str) -> Result<Audit> {
             }
             // A tombstone is for compaction only and no event.
             if let Some(payload) = message.payload() {
-                audit.hear(row(&table, &decoder.decode(payload)?)?);
+                let place = (table.as_str(), message.partition());
+                audit.hear(row(place, &decoder.decode(payload)?)?);
             }
             Ok(())
         })?;
@@ -73,8 +74,9 @@ fn transaction(value: &Value, message: &BorrowedMessage<'_>) -> Result<Heard> {
     }
 }
 
-/// Understands a record of a table's topic.
-fn row(table: &str, value: &Value) -> Result<Heard> {
+/// Understands a record of a table's topic; `place` is the table and the topic's partition.
+fn row(place: (&str, i32), value: &Value) -> Result<Heard> {
+    let (table, partition) = place;
     let source = field(value, "source").context("no source")?;
     let op = text(value, "op").context("no op")?;
     let Some(block) = field(value, "transaction") else {
@@ -84,6 +86,7 @@ fn row(table: &str, value: &Value) -> Result<Heard> {
         }
         return Ok(Heard::Row {
             table: table.to_owned(),
+            partition,
             id: format!("snapshot:{lsn}"),
             order: None,
         });
@@ -92,6 +95,7 @@ fn row(table: &str, value: &Value) -> Result<Heard> {
     let own = number(block, "data_collection_order").context("no data_collection_order")?;
     Ok(Heard::Row {
         table: table.to_owned(),
+        partition,
         id: text(block, "id").context("no transaction id")?.to_owned(),
         order: Some((u64::try_from(total)?, u64::try_from(own)?)),
     })

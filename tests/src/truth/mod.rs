@@ -20,6 +20,7 @@ mod compare;
 mod listen;
 mod load;
 mod operations;
+mod order;
 mod record;
 mod trial;
 
