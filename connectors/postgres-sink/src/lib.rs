@@ -41,6 +41,7 @@ mod lane;
 mod load;
 mod marker;
 mod open;
+mod origin;
 mod params;
 mod position;
 mod rows;

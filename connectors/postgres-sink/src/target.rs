@@ -9,10 +9,11 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use futures_util::future::maybe_done;
 use tokio_postgres::{Client, Statement};
-use walbridge_connector_api::{ConnectorError, Result};
+use walbridge_connector_api::Result;
 use walbridge_postgres::connect::{Session, Settings};
 use walbridge_postgres::{Lsn, ident, sqlstate};
 
+use crate::origin;
 use crate::params::Raw;
 
 /// What is sent to the server without waiting for what came before.
@@ -55,6 +56,7 @@ pub(crate) struct Target {
     pub(crate) session: Session,
     statements: HashMap<String, Statement>,
     open: bool,
+    origin: Option<String>,
 }
 
 impl Target {
@@ -78,11 +80,12 @@ impl Target {
             session,
             statements: HashMap::new(),
             open: false,
+            origin: None,
         })
     }
 
-    /// Turns off triggers and foreign keys as logical replication does, and names the origin.
-    pub(crate) fn replicate(&self, settings: &Settings, origin: &str) -> Result<()> {
+    /// Turns off triggers and foreign keys as logical replication does, and takes the link's origin.
+    pub(crate) fn replicate(&mut self, settings: &Settings, link: &str) -> Result<()> {
         let user = ident::quote(&settings.user);
         self.session
             .execute("SET session_replication_role = replica")
@@ -92,30 +95,16 @@ impl Target {
                      GRANT SET ON PARAMETER session_replication_role TO {user}"
                 ))
             })?;
-        let grant = format!(
-            "as a superuser: GRANT EXECUTE ON FUNCTION pg_replication_origin_oid(text), \
-             pg_replication_origin_create(text), pg_replication_origin_session_setup(text), \
-             pg_replication_origin_xact_setup(pg_lsn, timestamptz) TO {user}"
-        );
-        let name = ident::literal(origin);
-        let setup = format!(
-            "SELECT CASE WHEN pg_replication_origin_oid({name}) IS NULL \
-                THEN pg_replication_origin_create({name}) END; \
-             SELECT pg_replication_origin_session_setup({name})"
-        );
-        self.session
-            .execute(&setup)
-            .map_err(|error| match error.name() {
-                "SlotInUse" => ConnectorError::retry(
-                    "OriginInUse",
-                    format!("replication origin {origin} is in use by another session: {error}"),
-                ),
-                "MissingPrivilege" => error.remedy(grant),
-                "OutOfResources" => error.remedy(
-                    "raise max_replication_slots on the target: each link needs one for its origin",
-                ),
-                _ => error,
-            })
+        self.origin = Some(origin::take(&self.session, settings, link)?);
+        Ok(())
+    }
+
+    /// Ends what is open and gives back what the server has few of.
+    pub(crate) fn leave(&mut self) {
+        self.rollback();
+        if let Some(origin) = self.origin.take() {
+            origin::give_back(&self.session, &origin);
+        }
     }
 
     /// Adds the steps that open a transaction, if none is open.

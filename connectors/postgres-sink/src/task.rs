@@ -41,38 +41,10 @@ impl PostgresSinkTask {
     fn start(&mut self, partitions: &[PartitionInfo]) -> Result<Vec<StartAt>> {
         let (config, context, schemas) = self.parts.take().ok_or_else(not_open)?;
         let target = Target::connect(&config.connection, config.synchronous_commit.as_deref())?;
-        let link = config.link.clone();
-        let position = position::take(&target.session, &link)?;
-        target.replicate(&config.connection, &format!("walbridge_{link}"))?;
-        let stored = position::offsets(&target.session, &link)?;
-        let relations = position::relations(&target.session, &link)?;
-        let given_up = position::given_up(&target.session, &link)?;
-        let stopped = stopped::load(&target.session, &link)?;
-        tracing::info!(
-            link, fence = position.fence, lsn = %position.commit_lsn, seq = position.seq,
-            phase = position.phase.as_str(), "the sink goes on"
-        );
-        let mut sink = Sink::new(config, context, schemas, target, position);
-        sink.given_up.extend(given_up);
-        sink.since_us = stopped.since_us;
-        if let Some(reason) = stopped.reason {
-            sink.search = Some(Search::new(Why::Noted(reason)));
-        } else if let Err(error) = sink.check_stored(partitions, &stored) {
-            sink.search = Some(Search::new(Why::Found(error)));
-        }
-        let starts = sink.admit(partitions, &stored)?;
-        let mut loaded = Vec::new();
-        for (name, definition, rows) in relations {
-            let topic = sink.topic(&name);
-            sink.topics[topic].definition = Some(definition);
-            loaded.push((topic, rows));
-        }
-        if sink.is_loading() && sink.search.is_none() {
-            sink.resume_loading(&loaded);
-        }
-        sink.report();
-        self.sink = Some(sink);
-        Ok(starts)
+        let position = position::take(&target.session, &config.link)?;
+        // Whatever fails from here on, `stop` gives back what is taken.
+        let sink = Sink::new(config, context, schemas, target, position);
+        self.sink.insert(sink).go_on_from(partitions)
     }
 }
 
@@ -109,13 +81,48 @@ impl SinkTask for PostgresSinkTask {
 
     fn stop(&mut self) {
         if let Some(sink) = &mut self.sink {
-            sink.target.rollback();
+            sink.target.leave();
         }
         self.sink = None;
     }
 }
 
 impl Sink {
+    /// Goes on where the link was, and returns where to start each partition.
+    fn go_on_from(&mut self, partitions: &[PartitionInfo]) -> Result<Vec<StartAt>> {
+        let link = self.config.link.clone();
+        self.target.replicate(&self.config.connection, &link)?;
+        let session = &self.target.session;
+        let stored = position::offsets(session, &link)?;
+        let relations = position::relations(session, &link)?;
+        let given_up = position::given_up(session, &link)?;
+        let stopped = stopped::load(session, &link)?;
+        let at = &self.position;
+        tracing::info!(
+            link, fence = at.fence, lsn = %at.commit_lsn, seq = at.seq,
+            phase = at.phase.as_str(), "the sink goes on"
+        );
+        self.given_up.extend(given_up);
+        self.since_us = stopped.since_us;
+        if let Some(reason) = stopped.reason {
+            self.search = Some(Search::new(Why::Noted(reason)));
+        } else if let Err(error) = self.check_stored(partitions, &stored) {
+            self.search = Some(Search::new(Why::Found(error)));
+        }
+        let starts = self.admit(partitions, &stored)?;
+        let mut loaded = Vec::new();
+        for (name, definition, rows) in relations {
+            let topic = self.topic(&name);
+            self.topics[topic].definition = Some(definition);
+            loaded.push((topic, rows));
+        }
+        if self.is_loading() && self.search.is_none() {
+            self.resume_loading(&loaded);
+        }
+        self.report();
+        Ok(starts)
+    }
+
     fn put(&mut self, batch: Option<Batch>, control: &mut dyn SinkControl) -> Result<Applied> {
         let before: Vec<i64> = self.rows.lanes.iter().map(|lane| lane.stored).collect();
         let came = batch.is_some();

@@ -28,7 +28,7 @@ impl Drop for Database {
         let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         let origin = format!(
             "SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin \
-             WHERE roname = 'walbridge_west-{name}'"
+             WHERE roname LIKE 'walbridge\\_%\\_west-{name}'"
         );
         let gone = || {
             self.admin

@@ -110,10 +110,89 @@ fn what_is_applied_carries_the_origin() {
     let mut rig = Rig::open(&database, &stream, &[]).unwrap();
     fill(&mut stream, &t, 1, 1);
     rig.feed_all(&stream).unwrap();
-    let rows = database.rows(
-        "SELECT s.remote_lsn::text FROM pg_replication_origin_status s
-         JOIN pg_replication_origin o ON o.roident = s.local_id
-         WHERE o.roname LIKE 'walbridge%' || current_database()",
+    assert_eq!(origins(&database, "s.remote_lsn::text"), ["0/4B0"]);
+}
+
+/// Returns something of the origins that belong to a database's links.
+fn origins(database: &Database, what: &str) -> Vec<String> {
+    database.rows(&format!(
+        "SELECT {what} FROM pg_replication_origin o
+         LEFT JOIN pg_replication_origin_status s ON o.roident = s.local_id
+         WHERE starts_with(o.roname, 'walbridge_' || (SELECT oid FROM pg_database
+             WHERE datname = current_database()) || '_')"
+    ))
+}
+
+#[test]
+fn an_origin_is_given_back_when_its_task_ends() {
+    let (mut stream, t) = table();
+    let database = Database::create("given_back");
+    // As a link was called before.
+    let old = format!(
+        "walbridge_west-{}",
+        database.url.rsplit('/').next().unwrap()
     );
-    assert_eq!(rows, ["0/4B0"]);
+    let make = format!("SELECT pg_replication_origin_create('{old}')");
+    database.sql.run(&make).unwrap();
+    for n in 1..4 {
+        fill(&mut stream, &t, n, 1);
+        let mut rig = Rig::open(&database, &stream, &[]).unwrap();
+        rig.feed_all(&stream).unwrap();
+        let there = format!("SELECT 1 FROM pg_replication_origin WHERE roname = '{old}'");
+        assert_eq!(database.rows(&there), [""; 0]);
+        assert_eq!(origins(&database, "1").len(), 1);
+        // Killed tasks leave theirs to the next one.
+        if n != 2 {
+            rig.task.stop();
+            assert_eq!(origins(&database, "1"), [""; 0]);
+        }
+    }
+    // A task that does not come to run gives it back, too.
+    let mut partitions = stream.partitions();
+    partitions[0].topic_id = "another".into();
+    partitions[0].end = 0;
+    let rig = Rig::open_with(&database, &stream, &partitions, &[]);
+    assert!(rig.is_ok_and(|mut rig| {
+        rig.task.stop();
+        origins(&database, "1").is_empty()
+    }));
+}
+
+#[test]
+fn links_of_two_databases_may_be_called_alike() {
+    let (mut stream, t) = table();
+    fill(&mut stream, &t, 1, 3);
+    let databases = [Database::create("alike"), Database::create("alike")];
+    let name = format!("alike {}", std::process::id());
+    let rigs = databases.each_ref().map(|database| {
+        let mut rig = Rig::open(database, &stream, &[("link.name", &name)]).unwrap();
+        rig.feed_all(&stream).unwrap();
+        rig
+    });
+    for (database, mut rig) in databases.iter().zip(rigs) {
+        assert_eq!(origins(database, "s.remote_lsn IS NOT NULL"), ["true"]);
+        rig.task.stop();
+    }
+}
+
+/// As many links as a server has room for were killed, and their connectors deleted.
+#[test]
+fn origins_that_nobody_uses_make_room() {
+    let (mut stream, t) = table();
+    fill(&mut stream, &t, 1, 1);
+    let database = Database::create("room");
+    let full = (0..100).find_map(|n| {
+        let name = format!("walbridge_0_left {n}");
+        let leave = format!(
+            "SELECT pg_replication_origin_create('{name}'); \
+             SELECT pg_replication_origin_session_setup('{name}'); \
+             SELECT pg_replication_origin_session_reset()"
+        );
+        database.sql.run(&leave).err()
+    });
+    let full = format!("{:#}", full.unwrap());
+    assert!(full.contains("replication state slot"), "{full}");
+    let mut rig = Rig::open(&database, &stream, &[]).unwrap();
+    rig.feed_all(&stream).unwrap();
+    rig.task.stop();
 }
