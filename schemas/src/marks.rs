@@ -10,6 +10,9 @@ pub const UNKNOWN: &str = "wb.unknown";
 pub const SPECIAL: &str = "wb.special";
 /// The table's definition as JSON, on the first row after it changed.
 pub const RELATION: &str = "wb.relation";
+/// Which row of its table it is, counted from 1 as u64: on a snapshot's rows of a table without a key,
+/// which nothing else would tell from a copy.
+pub const ROW: &str = "wb.row";
 
 /// Which row of an event a special value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

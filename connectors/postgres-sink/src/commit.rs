@@ -89,7 +89,14 @@ impl Sink {
 
     fn refuse(&mut self, refused: Refused) -> ConnectorError {
         self.target.rollback();
-        refused.error()
+        match refused {
+            // The tables were emptied before.
+            Refused::Unique(error) if self.is_loading() => error.remedy(format!(
+                "the topics hold the row twice, for something writes them beside their one source or mirror \
+                 (stop it), or a constraint at the target is stricter than the source's (drop it); then {REMEDY}"
+            )),
+            refused => refused.error(),
+        }
     }
 
     /// Applies a batch under a savepoint; should it be refused as a whole, then row by row: values of

@@ -8,8 +8,8 @@ use crate::rows::{Image, Marks, Rows};
 /// When a row's turn is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// In this snapshot.
-    Snapshot { lsn: u64 },
+    /// In this snapshot; as this one of its table's rows, if they are numbered.
+    Snapshot { lsn: u64, number: Option<u64> },
     /// In this transaction, as this one of its table's rows.
     Streamed { xid: u64, order: u64 },
 }
@@ -25,12 +25,32 @@ pub(crate) struct Written {
 }
 
 impl Written {
+    /// Makes one of the source's own server.
+    #[cfg(test)]
+    pub(crate) fn at(committed_us: i64, lsn: u64) -> Self {
+        Self {
+            committed_us,
+            lsn,
+            relayed: false,
+        }
+    }
+
     /// Returns whether it certainly lies before a snapshot at `lsn` that was begun after `since_us`.
     ///
     /// Times can be compared between servers, positions cannot. What was relayed may have been committed
     /// elsewhere long before it was here.
     pub(crate) fn is_before(&self, since_us: i64, lsn: u64) -> bool {
         self.committed_us < since_us && (!self.relayed || self.lsn < lsn)
+    }
+
+    /// Returns whether it may belong to what was committed at this time.
+    pub(crate) fn may_be_of(&self, ts_us: i64) -> bool {
+        self.committed_us == ts_us || self.committed_us == i64::MAX
+    }
+
+    /// Returns whether it was committed before this time.
+    pub(crate) fn is_older(&self, ts_us: i64) -> bool {
+        self.committed_us < ts_us
     }
 }
 
@@ -115,7 +135,7 @@ fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
     let bytes = lane.bytes(value);
     let (_, body) = frame::read(bytes)?;
     let change = rows.plans[plan as usize].schema.read(body)?;
-    let turn = match change.transaction {
+    let mut turn = match change.transaction {
         Some(transaction) => Turn::Streamed {
             xid: transaction
                 .xid()
@@ -125,6 +145,7 @@ fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
         },
         None if change.op == Op::Read => Turn::Snapshot {
             lsn: change.source.lsn.unwrap_or_default() as u64,
+            number: None,
         },
         None => {
             return Err(AvroError::Value(
@@ -156,6 +177,11 @@ fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
                 }
             }
             marks::RELATION => redefines = true,
+            marks::ROW => {
+                if let (Turn::Snapshot { number, .. }, Ok(bytes)) = (&mut turn, value.try_into()) {
+                    *number = Some(u64::from_be_bytes(bytes));
+                }
+            }
             "__debezium.newkey" => leaves = true,
             "__debezium.oldkey" => arrives = true,
             _ => {}

@@ -1,26 +1,15 @@
 //! Takes transactions in the order of the transaction topic, and of each its rows in the order of
 //! its tables.
 
-use std::cmp::Ordering;
 use std::time::Instant;
 
 use walbridge_connector_api::{ConnectorError, Result};
-use walbridge_postgres::Lsn;
 use walbridge_schemas::transaction::Status;
 
-use crate::event::{Event, Turn};
 use crate::marker::{Marker, Unit};
+use crate::order::{Due, Measure, Standing};
 use crate::position::Phase;
-use crate::sink::{Current, Sink, chain_gap};
-use crate::stopped;
-
-/// Whether a row's turn has come.
-enum Due {
-    Now,
-    Later,
-    /// It belongs to nothing that is still to be applied.
-    Never,
-}
+use crate::sink::{Current, Sink};
 
 /// Whether there is more to do with what is buffered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,12 +91,9 @@ impl Sink {
         let Some(begin) = self.marker(lane, false)? else {
             return Ok(Progress::Blocked);
         };
-        let place = self.place(lane);
-        if begin.status == Status::End {
-            return Err(chain_gap(format!(
-                "{place}: END of {} without its BEGIN",
-                begin.unit
-            )));
+        let standing = self.position.judge(&begin, &self.given_up);
+        if standing != Standing::Next {
+            self.refuse_marker(lane, &begin, standing)?;
         }
         match begin.unit {
             Unit::Snapshot(_) => {
@@ -116,7 +102,6 @@ impl Sink {
                 self.commit_loading()?;
             }
             Unit::Transaction(_) => {
-                self.check_chain(&begin, &place)?;
                 let end = self
                     .marker(lane, true)?
                     .filter(|end| end.status == Status::End);
@@ -147,47 +132,6 @@ impl Sink {
         });
     }
 
-    fn check_chain(&self, begin: &Marker, place: &str) -> Result<()> {
-        let at = &self.position;
-        let (lsn, seq) = (begin.lsn, begin.seq);
-        if at.phase != Phase::Streaming {
-            let what = match at.phase {
-                Phase::Loading => format!("snapshot {} has not ended", at.snapshot_lsn),
-                _ => "no snapshot stands before it".to_owned(),
-            };
-            return Err(chain_gap(format!(
-                "{place}: transaction {seq} at LSN {lsn} comes, but {what}"
-            )));
-        }
-        if begin.epoch < at.epoch {
-            return Err(ConnectorError::stop(
-                "Fenced",
-                format!(
-                    "{place}: transaction {seq} at LSN {lsn} was written by a primary of epoch {}, \
-                     but epoch {} has begun",
-                    begin.epoch, at.epoch
-                ),
-            )
-            .remedy("stop the source of the former primary"));
-        }
-        if begin.prev != at.commit_lsn || seq != at.seq + 1 {
-            let what = if seq <= at.seq {
-                "comes again"
-            } else {
-                "comes too early"
-            };
-            return Err(chain_gap(format!(
-                "{place}: transaction {seq} at LSN {lsn} {what}: it follows transaction {} at LSN {}, \
-                 but the target is at transaction {} at LSN {}",
-                seq.wrapping_sub(1),
-                begin.prev,
-                at.seq,
-                at.commit_lsn
-            )));
-        }
-        Ok(())
-    }
-
     /// Reads the END of the transaction at hand; says whether it is there.
     fn read_end(&mut self, lane: usize) -> Result<bool> {
         let Some(end) = self.marker(lane, false)? else {
@@ -196,20 +140,8 @@ impl Sink {
         let Some(current) = &self.current else {
             return Ok(false);
         };
-        let unit = current.begin.unit;
-        if end.status == Status::Begin
-            && matches!((unit, end.unit), (Unit::Snapshot(_), Unit::Snapshot(_)))
-        {
-            // The snapshot was begun anew: what was loaded will be discarded.
-            self.commit_loading()?;
-            self.current = None;
-            return Ok(true);
-        }
-        if end.status == Status::Begin || end.unit != unit {
-            let (place, other) = (self.place(lane), end.unit);
-            return Err(chain_gap(format!(
-                "{place}: {other} comes before the END of {unit}"
-            )));
+        if end.status == Status::Begin || !end.is_of(&current.begin) {
+            return self.read_other(lane, &end);
         }
         let mut counts = Vec::new();
         for (collection, count) in &end.counts {
@@ -217,12 +149,50 @@ impl Sink {
                 counts.push((topic, *count));
             }
         }
+        self.check_surplus(&counts)?;
         if let Some(current) = &mut self.current {
             current.counts = counts;
             current.end = Some(end);
             current.moved = Instant::now();
         }
         Ok(true)
+    }
+
+    /// Reads what comes in place of the END of what is at hand: a snapshot that is begun anew, or nothing
+    /// that belongs there.
+    fn read_other(&mut self, lane: usize, marker: &Marker) -> Result<bool> {
+        let Some(current) = &self.current else {
+            return Ok(false);
+        };
+        let standing = if marker.is_of(&current.begin) {
+            Standing::Again
+        } else {
+            self.position.judge(marker, &self.given_up)
+        };
+        let loading = matches!(current.begin.unit, Unit::Snapshot(_));
+        let anew = matches!(marker.unit, Unit::Snapshot(_)) && standing == Standing::Next;
+        if !loading || !anew {
+            self.refuse_marker(lane, marker, standing)?;
+        }
+        // What was loaded will be discarded.
+        self.commit_loading()?;
+        self.current = None;
+        Ok(true)
+    }
+
+    /// Stops if more rows came before END than it counts: nothing would ever be complete.
+    fn check_surplus(&self, counts: &[(usize, u64)]) -> Result<()> {
+        for (at, topic) in self.topics.iter().enumerate() {
+            let counted = counts.iter().find(|(counted, _)| *counted == at);
+            let counted = counted.map_or(0, |(_, count)| *count);
+            if topic.taken > counted
+                && let Some(lane) = topic.lanes.first()
+            {
+                let what = format!("{} rows came of the {counted} that END counts", topic.taken);
+                return Err(self.repeats(*lane, &what));
+            }
+        }
+        Ok(())
     }
 
     /// Returns whether as many records wait as END counts, in every table.
@@ -242,7 +212,6 @@ impl Sink {
         let Some(current) = &self.current else {
             return Ok(false);
         };
-        let unit = current.begin.unit;
         let topics: Vec<(usize, u64)> = if current.end.is_some() {
             current.counts.clone()
         } else {
@@ -250,7 +219,7 @@ impl Sink {
         };
         let mut any = false;
         for (topic, count) in topics {
-            any |= self.take_from(topic, count, unit)?;
+            any |= self.take_from(topic, count)?;
         }
         if any {
             self.moved();
@@ -258,7 +227,7 @@ impl Sink {
         Ok(any)
     }
 
-    fn take_from(&mut self, topic: usize, count: u64, unit: Unit) -> Result<bool> {
+    fn take_from(&mut self, topic: usize, count: u64) -> Result<bool> {
         let mut any = false;
         let mut at = 0;
         let mut idle = 0;
@@ -267,7 +236,7 @@ impl Sink {
         while idle < lanes && self.topics[topic].taken < count {
             let lane = self.topics[topic].lanes[at];
             let mut progress = false;
-            while self.topics[topic].taken < count && self.take_head(topic, lane, unit)? {
+            while self.topics[topic].taken < count && self.take_head(topic, lane)? {
                 progress = true;
             }
             any |= progress;
@@ -278,17 +247,27 @@ impl Sink {
     }
 
     /// Takes a lane's head if its turn has come.
-    fn take_head(&mut self, topic: usize, lane: usize, unit: Unit) -> Result<bool> {
+    fn take_head(&mut self, topic: usize, lane: usize) -> Result<bool> {
         let Some(event) = self.head(lane)? else {
             return Ok(false);
         };
-        match self.due(&event, topic, unit)? {
+        let Some(current) = &self.current else {
+            return Ok(false);
+        };
+        let measure = Measure {
+            position: &self.position,
+            begin: &current.begin,
+            since_us: self.since_us,
+            given_up: &self.given_up,
+        };
+        match measure.due(event.turn, &event.written, self.topics[topic].taken) {
             Due::Now => {}
             Due::Later => return Ok(false),
             Due::Never => {
                 self.drop_head(lane);
                 return Ok(true);
             }
+            Due::Again => return Err(self.row_repeats(&event)),
         }
         self.take(topic, event)?;
         self.drop_head(lane);
@@ -301,37 +280,6 @@ impl Sink {
             }
         }
         Ok(true)
-    }
-
-    /// Says whether a lane's head belongs to the transaction or snapshot at hand, as the next of its table.
-    fn due(&self, event: &Event, topic: usize, unit: Unit) -> Result<Due> {
-        let stop = |what: String| {
-            let message = format!("{}: {what}", self.place(event.lane));
-            Err(ConnectorError::stop("CountMismatch", message)
-                .remedy(format!("the topic holds rows twice: {}", stopped::REMEDY)))
-        };
-        let snapshot = self.position.snapshot_lsn;
-        let passed_over =
-            (self.since_us).is_some_and(|since| event.written.is_before(since, snapshot.0));
-        match (event.turn, unit) {
-            (Turn::Snapshot { lsn }, Unit::Snapshot(current)) if lsn == current.0 => Ok(Due::Now),
-            (Turn::Snapshot { lsn }, _) if self.given_up.contains(&Lsn(lsn)) => Ok(Due::Never),
-            _ if passed_over => Ok(Due::Never),
-            (Turn::Snapshot { lsn }, Unit::Transaction(_)) if lsn == snapshot.0 => stop(format!(
-                "a row of snapshot {snapshot}, which has ended without counting it"
-            )),
-            (Turn::Streamed { xid, order }, Unit::Transaction(current)) if xid == current => {
-                let next = self.topics[topic].taken + 1;
-                match order.cmp(&next) {
-                    Ordering::Equal => Ok(Due::Now),
-                    Ordering::Greater => Ok(Due::Later),
-                    Ordering::Less => stop(format!(
-                        "row {order} of {unit} comes again; row {next} is due"
-                    )),
-                }
-            }
-            _ => Ok(Due::Later),
-        }
     }
 
     fn drop_head(&mut self, lane: usize) {

@@ -21,8 +21,8 @@
 //! * memory stays within `buffer.bytes`, however large a transaction is;
 //! * a task whose fence was taken cannot commit.
 //!
-//! Where to look: [`PostgresSink`] is what the runtime loads; `task` is what it calls; `follow` takes
-//! transactions in order; `take` puts rows into the `fold`; `commit` and `apply` bring them to the
+//! Where to look: [`PostgresSink`] is what the runtime loads; `task` is what it calls; `order` says what
+//! is next; `follow` takes transactions in that order; `take` puts rows into the `fold`; `commit` and `apply` bring them to the
 //! target; `load` is for snapshots; `wait` finds holes; `stopped` goes on after one; `position` is what
 //! the target remembers.
 
@@ -41,9 +41,11 @@ mod lane;
 mod load;
 mod marker;
 mod open;
+mod order;
 mod origin;
 mod params;
 mod position;
+mod refusal;
 mod rows;
 mod schema;
 mod sink;

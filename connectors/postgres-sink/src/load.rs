@@ -30,6 +30,10 @@ INSERT INTO walbridge.given_up (link, snapshot_lsn) SELECT $1, $2::pg_lsn
 WHERE $2::pg_lsn <> $3::pg_lsn
 ON CONFLICT DO NOTHING";
 
+/// Notes what the snapshot is known by; the fence is asked for when the position moves.
+const TAKEN: &str =
+    "UPDATE walbridge.position SET snapshot_ts = $2, snapshot_since = $3 WHERE link = $1";
+
 impl Sink {
     /// Begins to load a snapshot: all its tables are there and empty afterwards.
     pub(crate) fn begin_loading(&mut self, begin: Marker) -> Result<()> {
@@ -39,21 +43,12 @@ impl Sink {
         if self.pending.transactions > 0 {
             self.commit()?;
         }
-        if begin.epoch < self.position.epoch {
-            return Err(ConnectorError::stop(
-                "Fenced",
-                format!(
-                    "snapshot {lsn} was taken from a primary of epoch {}, but epoch {} has begun",
-                    begin.epoch, self.position.epoch
-                ),
-            )
-            .remedy("stop the source of the former primary"));
-        }
         tracing::info!(%lsn, tables = begin.tables.len(), "a snapshot begins");
         if self.is_loading() {
             self.give_up(lsn)?;
         }
         self.go_on(begin.since_us)?;
+        self.note_taken(&begin)?;
         let mut empty = Vec::new();
         for definition in &begin.tables {
             let Some(topic) = self.topic_of_collection(&definition.collection()) else {
@@ -83,8 +78,22 @@ impl Sink {
         self.position.snapshot_lsn = lsn;
         self.position.epoch = begin.epoch;
         self.position.commit_ts = begin.ts_us;
+        self.position.snapshot_ts = Some(begin.ts_us);
+        self.position.snapshot_since = Some(begin.since_us);
         self.start(begin);
         Ok(())
+    }
+
+    /// Remembers what tells the snapshot from one that comes again.
+    fn note_taken(&mut self, begin: &Marker) -> Result<()> {
+        let times = [begin.ts_us, begin.since_us].map(Raw::timestamp);
+        let link = self.config.link.clone();
+        let mut run = Run::new(&mut self.target, &self.rows, &self.bindings, &link);
+        let [taken, since] = times;
+        run.statement(TAKEN, vec![Raw::text(&link), taken, since], Some(1))
+            .map_err(Refused::Error)
+            .and_then(|()| run.send())
+            .map_err(Refused::error)
     }
 
     /// Remembers that the snapshot being loaded is given up for another: partitions come in any order,
@@ -144,7 +153,7 @@ impl Sink {
             prev: at.snapshot_lsn,
             seq: 0,
             ts_us: at.commit_ts,
-            since_us: at.commit_ts,
+            since_us: at.snapshot_since.unwrap_or(at.commit_ts),
             tables: Vec::new(),
             counts: Vec::new(),
         };

@@ -22,8 +22,12 @@ CREATE TABLE IF NOT EXISTS walbridge.position (
     phase text NOT NULL DEFAULT 'new',
     snapshot_lsn pg_lsn NOT NULL DEFAULT '0/0',
     backend integer,
-    applied_at timestamptz
+    applied_at timestamptz,
+    snapshot_ts timestamptz,
+    snapshot_since timestamptz
 ) WITH (fillfactor = 20);
+ALTER TABLE walbridge.position ADD COLUMN IF NOT EXISTS snapshot_ts timestamptz,
+    ADD COLUMN IF NOT EXISTS snapshot_since timestamptz;
 CREATE TABLE IF NOT EXISTS walbridge.sink_offset (
     link text NOT NULL,
     topic text NOT NULL,
@@ -102,6 +106,28 @@ pub(crate) struct Position {
     pub(crate) commit_ts: i64,
     pub(crate) phase: Phase,
     pub(crate) snapshot_lsn: Lsn,
+    /// When the snapshot was taken, µs since 1970; unknown of one that an older version began.
+    pub(crate) snapshot_ts: Option<i64>,
+    /// The server's time before it; unknown as well.
+    pub(crate) snapshot_since: Option<i64>,
+}
+
+#[cfg(test)]
+impl Position {
+    /// Makes that of a link to which nothing has ever come.
+    pub(crate) fn new(fence: i64) -> Self {
+        Self {
+            fence,
+            epoch: 0,
+            commit_lsn: Lsn(0),
+            seq: 0,
+            commit_ts: 0,
+            phase: Phase::New,
+            snapshot_lsn: Lsn(0),
+            snapshot_ts: None,
+            snapshot_since: None,
+        }
+    }
 }
 
 /// Where a partition goes on.
@@ -128,7 +154,9 @@ pub(crate) fn take(session: &Session, link: &str) -> Result<Position> {
          WHERE link = $1
          RETURNING fence, epoch, (commit_lsn - '0/0')::text, seq,
             coalesce((extract(epoch FROM commit_ts) * 1000000)::bigint, 0), phase,
-            (snapshot_lsn - '0/0')::text",
+            (snapshot_lsn - '0/0')::text,
+            (extract(epoch FROM snapshot_ts) * 1000000)::bigint,
+            (extract(epoch FROM snapshot_since) * 1000000)::bigint",
         &[&link],
     )?;
     let row = rows.first().ok_or_else(|| {
@@ -149,6 +177,8 @@ pub(crate) fn take(session: &Session, link: &str) -> Result<Position> {
             _ => Phase::New,
         },
         snapshot_lsn: lsn(row.get(6)),
+        snapshot_ts: row.get(7),
+        snapshot_since: row.get(8),
     })
 }
 
@@ -158,12 +188,15 @@ fn lsn(number: &str) -> Lsn {
 
 fn create(session: &Session) -> Result<()> {
     let there = session.query(
-        "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        "SELECT count(*) = 5 AND bool_or(EXISTS (SELECT FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attname = 'snapshot_since'))
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = 'walbridge'
             AND relname IN ('position', 'sink_offset', 'relation', 'given_up', 'stopped')",
         &[],
     )?;
-    if there.first().is_some_and(|row| row.get::<_, i64>(0) == 5) {
+    let there = there.first().and_then(|row| row.get::<_, Option<bool>>(0));
+    if there == Some(true) {
         return Ok(());
     }
     session.execute(TABLES).map_err(|error| match error.name() {

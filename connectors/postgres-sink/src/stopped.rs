@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{ConnectorError, Disposition, Result, SinkControl};
 use walbridge_postgres::connect::Session;
-use walbridge_schemas::transaction::Status;
 
 use crate::apply::{Refused, Run};
 use crate::marker::Unit;
+use crate::order::Standing;
 use crate::params::Raw;
 use crate::rows::Kept;
 use crate::sink::Sink;
@@ -144,8 +144,8 @@ impl Sink {
             search.heard = Some(Instant::now());
             // What cannot be read is no snapshot.
             if let Ok(Some(marker)) = self.marker(lane, false)
-                && marker.status == Status::Begin
                 && let Unit::Snapshot(lsn) = marker.unit
+                && self.position.judge(&marker, &self.given_up) == Standing::Next
             {
                 tracing::warn!(%lsn, "the link goes on with a later snapshot");
                 self.tell("");

@@ -80,7 +80,8 @@ impl Sink {
         for (topic, count) in &missing {
             let lanes = self.topics[*topic].lanes.clone();
             if !lanes.is_empty() && self.all_beyond(&lanes, unit)? {
-                return Err(gone(self.missing(*topic, *count, unit)));
+                let missing = self.missing(*topic, *count, unit);
+                return Err(self.left_over(&lanes)?.unwrap_or_else(|| gone(missing)));
             }
         }
         let Some((topic, count)) = missing.first().copied() else {
@@ -100,7 +101,9 @@ impl Sink {
                 .collect();
             // While the cluster cannot be asked, nothing can be said to be missing.
             control.inspect(&partitions)?;
-            return Err(gone(self.missing(topic, count, unit)));
+            let lanes = self.topics[topic].lanes.clone();
+            let missing = self.missing(topic, count, unit);
+            return Err(self.left_over(&lanes)?.unwrap_or_else(|| gone(missing)));
         }
         Ok(())
     }
@@ -132,7 +135,10 @@ impl Sink {
                     let topic = self.topic_of[*lane].map(|topic| self.topics[topic].taken);
                     topic.is_some_and(|taken| order > taken + 1)
                 }
-                (Turn::Snapshot { lsn }, _) => lsn > self.position.snapshot_lsn.0,
+                (Turn::Snapshot { lsn, number }, Unit::Snapshot(current)) if lsn == current.0 => {
+                    let topic = self.topic_of[*lane].map(|topic| self.topics[topic].taken);
+                    topic.is_some_and(|taken| number.is_some_and(|number| number > taken + 1))
+                }
                 _ => true,
             };
             if !beyond {
@@ -140,6 +146,20 @@ impl Sink {
             }
         }
         Ok(true)
+    }
+
+    /// Says so if a partition cannot be read on because of a row that is older than what is at hand: what
+    /// it belongs to has been applied.
+    fn left_over(&mut self, lanes: &[usize]) -> Result<Option<ConnectorError>> {
+        for lane in lanes {
+            let begun = self.current.as_ref().map(|current| current.begin.ts_us);
+            if let (Some(event), Some(begun)) = (self.head(*lane)?, begun)
+                && event.written.is_older(begun)
+            {
+                return Ok(Some(self.row_repeats(&event)));
+            }
+        }
+        Ok(None)
     }
 
     fn missing(&self, topic: usize, count: u64, unit: Unit) -> String {

@@ -52,7 +52,7 @@ pub(crate) struct Target<'a> {
     pub(crate) order: Order,
 }
 
-/// The row's place in its transaction, counted from 1.
+/// The row's place in its transaction, or among its table's rows in a snapshot, counted from 1.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Order {
     pub(crate) total: u64,
@@ -240,7 +240,8 @@ impl Emitter {
             Op::Truncate => Span::NULL,
             _ => self.key(batch, plan),
         };
-        let headers = self.headers(batch, plan, partial, header);
+        let row = (around.transaction.is_none() && plan.numbered).then_some(order.collection);
+        let headers = self.headers(batch, plan, partial, row, header);
         let topic = batch.topic(&plan.topic);
         let partition = Partition::ByKey;
         batch.push(Record {
@@ -369,10 +370,11 @@ impl Emitter {
         batch: &mut Batch,
         plan: &mut Plan,
         partial: bool,
+        row: Option<u64>,
         header: Option<(&str, &str)>,
     ) -> Span {
         let partial = partial && !plan.unknown.is_empty();
-        let usual = !plan.announce && !partial && header.is_none();
+        let usual = !plan.announce && !partial && row.is_none() && header.is_none();
         if usual && self.unavailable.is_empty() && self.special.is_empty() {
             return Span::NULL;
         }
@@ -390,6 +392,9 @@ impl Emitter {
         }
         if !self.special.is_empty() {
             push_header(out, marks::SPECIAL, Some(&self.special));
+        }
+        if let Some(row) = row {
+            push_header(out, marks::ROW, Some(&row.to_be_bytes()));
         }
         if let Some((name, text)) = header {
             push_header(out, name, Some(text.as_bytes()));

@@ -112,6 +112,8 @@ pub(crate) struct Plan {
     pub(crate) schema: TableSchema,
     pub(crate) columns: Vec<ColumnPlan>,
     pub(crate) key: Vec<usize>,
+    /// Whether no key tells its rows apart: in a snapshot they are numbered.
+    pub(crate) numbered: bool,
     pub(crate) key_schema: u32,
     pub(crate) value_schema: u32,
     /// The value of `wb.relation`.
@@ -163,6 +165,7 @@ impl Plan {
         let tells_apart = key.iter().all(|index| !described[*index].field.optional());
         let row_key = if tells_apart { &key[..] } else { &[] };
         let layout = fingerprint(schema.fields());
+        let numbered = row_key.is_empty();
         let relation = relation_json(&definition, &described, live, row_key, &layout);
         let mut unknown = Vec::new();
         for (index, column) in definition.columns.iter().enumerate() {
@@ -191,6 +194,7 @@ impl Plan {
             schema,
             columns,
             key,
+            numbered,
             key_schema,
             value_schema,
             relation: relation.to_string(),

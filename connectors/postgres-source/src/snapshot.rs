@@ -38,7 +38,8 @@ use crate::wire::Wire;
 struct Held {
     row: Vec<u8>,
     table: Arc<Table>,
-    first_in_table: bool,
+    /// Which row of the table it is, counted from 1.
+    number: u64,
 }
 
 /// What the reading threads share.
@@ -79,7 +80,8 @@ pub(crate) fn take(
     let mut catalog = Catalog::open(&options.database, &shared.stop)?;
     begin(&mut |sql| catalog.query(sql).map(|_| ()), &created.snapshot)?;
     let mut source = source.clone();
-    let ts_us = now_us();
+    // Not before the server's clock said so, if that is ahead of ours: times tell snapshots apart.
+    let ts_us = now_us().max(created.since_us);
     source.begin(&Commit {
         ts_us,
         tx_id: snapshot_xid(&mut catalog)?,
@@ -264,7 +266,7 @@ impl Work<'_> {
         let mut held = Held {
             row: Vec::new(),
             table: Arc::clone(table),
-            first_in_table: true,
+            number: 0,
         };
         let mut scratch = Vec::new();
         let mut rows = 0u64;
@@ -275,7 +277,6 @@ impl Work<'_> {
                     if rows > 0 {
                         let mark = self.mark_of(&held);
                         self.write(emitter, batch, &held, mark, &mut scratch)?;
-                        held.first_in_table = false;
                         if batch.size() >= self.shared.options.batch_bytes {
                             self.hand_over(batch)?;
                         }
@@ -283,6 +284,7 @@ impl Work<'_> {
                     held.row.clear();
                     held.row.extend_from_slice(row);
                     rows += 1;
+                    held.number = rows;
                     Ok(())
                 })?,
                 b'Z' => break,
@@ -301,6 +303,10 @@ impl Work<'_> {
         table.rows.store(rows, Ordering::Release);
         if rows == 0 {
             return Ok(());
+        }
+        if lock(&table.plan).numbered && !batch.is_empty() {
+            // Another thread may write the last row, and rows that are numbered stay in their order.
+            self.hand_over(batch)?;
         }
         // Whichever table ends last has the very last row; the one before it is now known not to.
         let before = self
@@ -339,7 +345,7 @@ impl Work<'_> {
         if !self.begun.load(Ordering::Relaxed) && !self.begun.swap(true, Ordering::AcqRel) {
             return Snapshot::First;
         }
-        if held.first_in_table {
+        if held.number == 1 {
             Snapshot::FirstInTable
         } else {
             Snapshot::True
@@ -379,7 +385,10 @@ impl Work<'_> {
                 lsn: self.lsn.0,
                 now_us: now_us(),
             },
-            order: Order::default(),
+            order: Order {
+                collection: held.number,
+                ..Order::default()
+            },
         };
         emitter.insert(&mut at, tuple, Op::Read).map_err(|failure| {
             let (column, why) = match failure {

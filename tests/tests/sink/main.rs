@@ -11,3 +11,4 @@ mod stopped;
 mod stream;
 mod tables;
 mod takeover;
+mod twice;

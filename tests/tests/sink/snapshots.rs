@@ -106,7 +106,7 @@ fn rows_that_a_snapshot_did_not_count_are_refused() {
     let database = Database::create("uncounted");
     let mut rig = Rig::open(&database, &stream, &[]).unwrap();
     let error = rig.feed(&stream, 1).unwrap_err();
-    assert_eq!(error.name(), "CountMismatch");
+    assert_eq!(error.name(), "StreamRepeats");
     let text = error.to_string();
     assert!(
         text.contains("east.public.t partition 0 offset 0"),

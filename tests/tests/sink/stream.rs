@@ -121,7 +121,7 @@ pub(crate) struct Written {
 pub(crate) struct Stream {
     pub(crate) log: Vec<Written>,
     pub(crate) schemas: Known,
-    offsets: HashMap<(String, i32), i64>,
+    pub(crate) offsets: HashMap<(String, i32), i64>,
     transactions: Arc<TopicSpec>,
     tables: Vec<Table>,
     source: SourceBlock,
@@ -271,7 +271,8 @@ impl Stream {
     fn marker(&mut self, end: bool, id: &str, more: &[(&str, Vec<u8>)]) {
         let mut value = Vec::new();
         frame::write(&mut value, 1);
-        let ts = self.clock;
+        let late = self.relayed.filter(|_| !id.starts_with("snapshot:"));
+        let ts = self.clock - late.unwrap_or_default();
         if end {
             let counts: Vec<_> = self
                 .counts
@@ -497,6 +498,9 @@ impl Stream {
         }
         write_tail(&mut value, op, now_us());
         let mut headers = more.to_vec();
+        if op == Op::Read && table.key.is_empty() {
+            headers.push((marks::ROW, order.to_be_bytes().to_vec()));
+        }
         for (image, name) in [(before, marks::UNKNOWN), (after, marks::UNAVAILABLE)] {
             let unset = image.into_iter().flatten().enumerate();
             let mut list = Vec::new();

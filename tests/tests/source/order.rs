@@ -191,6 +191,36 @@ fn snapshot_rows_say_where_they_stand() -> Result<()> {
     Ok(())
 }
 
+/// Rows without a key are alike: only their number tells one from a copy of another.
+#[test]
+fn rows_without_a_key_are_numbered_in_a_snapshot() -> Result<()> {
+    let mut site = Site::create("numbered")?;
+    site.sql.run(
+        "create table a(v int); insert into a select 1 from generate_series(1, 3000); \
+         create table b(v int); insert into b select 1 from generate_series(1, 3000); \
+         create table c(v int unique); insert into c values (1), (2), (null); \
+         create table keyed(id int primary key); insert into keyed values (1), (2)",
+    )?;
+    site.set("snapshot.max.threads", "3")
+        .set("max.batch.bytes", "16384");
+    let events = site.snapshot()?;
+    for (table, rows) in [("a", 3000), ("b", 3000), ("c", 3)] {
+        let rows: Vec<_> = (1..=rows).collect();
+        let found: Vec<_> = of(&events, table)
+            .iter()
+            .map(|row| row.number("wb.row"))
+            .collect();
+        assert_eq!(found, rows, "{table}");
+    }
+    for row in of(&events, "keyed") {
+        assert!(row.headers.is_empty());
+    }
+    site.sql.run("insert into a values (2)")?;
+    let events = site.run(ends(1))?;
+    assert!(!of(&events, "a")[0].headers.contains_key("wb.row"));
+    Ok(())
+}
+
 #[test]
 fn columns_come_and_go_at_their_place() -> Result<()> {
     let mut site = Site::create("ddl")?;

@@ -1,0 +1,396 @@
+//! Topics that are written by more than one: what has been applied comes again.
+
+use std::collections::BTreeMap;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use walbridge_connector_api::ConnectorError;
+
+use crate::rig::{Database, Rig};
+use crate::stream::{Stream, TRANSACTIONS, Table, V, Written, s};
+
+use V::I;
+
+const T: &[(&str, &str)] = &[("id", "bigint"), ("a", "text")];
+
+impl Stream {
+    /// Counts the offsets anew, in the order of the log.
+    fn renumber(&mut self) {
+        self.offsets.clear();
+        for written in &mut self.log {
+            let lane = (written.topic.name.clone(), written.partition);
+            let next = self.offsets.entry(lane).or_default();
+            written.offset = *next;
+            *next += 1;
+        }
+    }
+
+    /// Writes records again that have been written, behind all others.
+    fn repeat(&mut self, which: impl Fn(&Written) -> bool) {
+        let copy: Vec<_> = self.log.iter().filter(|w| which(w)).cloned().collect();
+        self.log.extend(copy);
+        self.renumber();
+    }
+}
+
+/// Returns a stream of one snapshot and three transactions.
+fn steady() -> (Stream, Table) {
+    let mut stream = Stream::new();
+    let t = stream.table("t", T, &[0], 2);
+    stream.snapshot(&[(&t, &[&[I(1), s("a")], &[I(2), s("b")]])]);
+    for id in 3..6 {
+        write(&mut stream, &t, id);
+    }
+    (stream, t)
+}
+
+fn write(stream: &mut Stream, table: &Table, id: i64) {
+    stream.begin();
+    stream.update(table, &[I(1), V::S(format!("at {id}"))]);
+    stream.insert(table, &[I(id), s("streamed")]);
+    stream.commit();
+}
+
+const STEADY: [&str; 5] = ["1|at 5", "2|b", "3|streamed", "4|streamed", "5|streamed"];
+
+fn rows(database: &Database) -> Vec<String> {
+    database.rows("SELECT * FROM public.t ORDER BY id, a")
+}
+
+fn run(database: &Database, stream: &Stream, chunk: usize) -> Result<Rig, ConnectorError> {
+    let mut rig = Rig::open(database, stream, &[])?;
+    rig.feed(stream, chunk)?;
+    Ok(rig)
+}
+
+fn stops(result: Result<Rig, ConnectorError>, name: &str) -> ConnectorError {
+    let error = result.err().unwrap();
+    assert_eq!(error.name(), name, "{error}");
+    error
+}
+
+/// Returns the lines of the position that may not go back.
+fn position(database: &Database) -> Vec<String> {
+    database.rows("SELECT phase, seq, commit_lsn, snapshot_lsn FROM walbridge.position")
+}
+
+#[test]
+fn a_stream_that_is_fed_twice_stops_the_link_and_leaves_the_standby_alone() {
+    let (mut stream, t) = steady();
+    let database = Database::create("twice");
+    run(&database, &stream, 3).unwrap();
+    let at = position(&database);
+    stream.repeat(|_| true);
+    for _ in 0..2 {
+        let error = stops(run(&database, &stream, 3), "StreamRepeats").to_string();
+        for part in [
+            "topic east.transaction partition 0 offset 8",
+            "BEGIN of snapshot 0/44C comes again",
+            "transaction 3 at LSN 0/578",
+            "applied up to offset 8",
+            "describe-producers --topic east.transaction --partition 0",
+            "restart this task",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert_eq!(rows(&database), STEADY);
+        assert_eq!(position(&database), at);
+        // The snapshot that comes again is not taken for a later one.
+        stops(run(&database, &stream, 3), "NoLaterSnapshot");
+        assert_eq!(rows(&database), STEADY);
+    }
+    stops(run(&database, &stream, 3), "StreamRepeats");
+    // What its remedy says: the link goes on with a new snapshot behind all that.
+    stream.snapshot(&[(&t, &[&[I(9), s("new")]])]);
+    stream.begin();
+    stream.insert(&t, &[I(10), s("new")]);
+    stream.commit();
+    run(&database, &stream, 1).unwrap();
+    assert_eq!(rows(&database), ["9|new", "10|new"]);
+}
+
+/// The row topics are looked at only when a transaction wants to go on in them.
+#[test]
+fn rows_that_come_again_are_told_from_rows_that_are_missing() {
+    for (name, restarts) in [("rows", false), ("rows_restart", true)] {
+        let (mut stream, t) = steady();
+        stream.repeat(|written| written.topic.name != TRANSACTIONS);
+        let database = Database::create(name);
+        let mut rig = run(&database, &stream, 3).unwrap();
+        assert_eq!(rows(&database), STEADY);
+        write(&mut stream, &t, 6);
+        if restarts {
+            rig = Rig::open(&database, &stream, &[]).unwrap();
+        }
+        let error = rig.feed(&stream, 3).unwrap_err();
+        assert_eq!(error.name(), "StreamRepeats", "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("of snapshot 0/44C, which has ended, comes again"),
+            "{error}"
+        );
+        assert_eq!(rows(&database), STEADY);
+    }
+    // A transaction's markers, without its rows.
+    let (mut stream, _) = steady();
+    stream.repeat(|written| written.topic.name == TRANSACTIONS && written.offset > 5);
+    let database = Database::create("markers");
+    let error = stops(run(&database, &stream, 3), "StreamRepeats");
+    let wanted =
+        "BEGIN of transaction 3 (xid 703) at LSN 0/578 comes again; the target is at transaction 3";
+    assert!(error.to_string().contains(wanted), "{error}");
+    assert_eq!(rows(&database), STEADY);
+    // Rows of a transaction that has long been applied.
+    let (mut stream, t) = steady();
+    stream.repeat(|written| written.topic.name != TRANSACTIONS && written.offset > 1);
+    let database = Database::create("rows_streamed");
+    run(&database, &stream, 3).unwrap();
+    write(&mut stream, &t, 6);
+    let error = stops(run(&database, &stream, 3), "StreamRepeats");
+    assert!(error.to_string().contains("of transaction 70"), "{error}");
+    assert_eq!(rows(&database), STEADY);
+}
+
+/// Nothing but its number tells a row without a key from its copy.
+#[test]
+fn a_snapshots_row_that_comes_twice_is_not_loaded_twice() {
+    let mut stream = Stream::new();
+    let t = stream.table("t", T, &[], 1);
+    stream.begin_snapshot(&[&t]);
+    stream.read(&t, &[I(1), s("a")]);
+    let copy = stream.log[1].clone();
+    stream.log.push(copy);
+    stream.read(&t, &[I(2), s("b")]);
+    stream.read(&t, &[I(3), s("c")]);
+    stream.end_snapshot();
+    stream.renumber();
+    let database = Database::create("keyless");
+    stops(run(&database, &stream, 1), "StreamRepeats");
+    assert_eq!(
+        database.rows("SELECT phase FROM walbridge.position"),
+        ["loading"]
+    );
+}
+
+#[test]
+fn a_snapshot_that_is_being_loaded_is_not_begun_anew_by_its_copy() {
+    let mut stream = Stream::new();
+    let t = stream.table("t", T, &[0], 1);
+    stream.begin_snapshot(&[&t]);
+    stream.read(&t, &[I(1), s("a")]);
+    let database = Database::create("copy");
+    stream.repeat(|_| true);
+    for _ in 0..2 {
+        stops(run(&database, &stream, 1), "StreamRepeats");
+        let phase = database.rows("SELECT phase FROM walbridge.position");
+        assert_eq!(phase, ["loading"]);
+        stops(run(&database, &stream, 1), "NoLaterSnapshot");
+    }
+}
+
+/// A link that an older version began knows its snapshot by the position alone.
+#[test]
+fn a_link_from_before_knows_its_snapshot_when_it_comes_again() {
+    let (mut stream, t) = steady();
+    let database = Database::create("older");
+    run(&database, &stream, 3).unwrap();
+    database
+        .sql
+        .run("ALTER TABLE walbridge.position DROP snapshot_ts, DROP snapshot_since")
+        .unwrap();
+    write(&mut stream, &t, 6);
+    run(&database, &stream, 3).unwrap();
+    assert_eq!(rows(&database).len(), STEADY.len() + 1);
+    let whole = rows(&database);
+    stream.repeat(|_| true);
+    stops(run(&database, &stream, 3), "StreamRepeats");
+    assert_eq!(rows(&database), whole);
+    stream.snapshot(&[(&t, &[&[I(9), s("new")]])]);
+    run(&database, &stream, 3).unwrap();
+    assert_eq!(rows(&database), ["9|new"]);
+}
+
+/// A stream made of dice, with what the target must be after each of its units.
+struct Random {
+    dice: StdRng,
+    stream: Stream,
+    keyed: Table,
+    keyless: Table,
+    state: (BTreeMap<i64, i64>, Vec<i64>),
+    /// By the snapshot's position and the number since.
+    states: BTreeMap<(i64, i64), Vec<String>>,
+    snapshot: i64,
+    next: i64,
+}
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        let mut stream = Stream::new();
+        let columns = [("id", "bigint"), ("n", "bigint")];
+        let keyed = stream.table("keyed", &columns, &[0], 2);
+        let keyless = stream.table("keyless", &columns[1..], &[], 2);
+        Self {
+            dice: StdRng::seed_from_u64(seed),
+            stream,
+            keyed,
+            keyless,
+            state: Default::default(),
+            states: BTreeMap::new(),
+            snapshot: 0,
+            next: 0,
+        }
+    }
+
+    fn note(&mut self) {
+        let keyed = self.state.0.iter().map(|(id, n)| format!("{id}|{n}"));
+        let mut rows: Vec<_> = keyed
+            .chain(self.state.1.iter().map(i64::to_string))
+            .collect();
+        rows.sort();
+        let key = (self.snapshot, self.stream.seq as i64);
+        self.states.insert(key, rows);
+    }
+
+    fn snapshot(&mut self, ends: bool) {
+        self.stream.begin_snapshot(&[&self.keyed, &self.keyless]);
+        self.state = Default::default();
+        self.snapshot = self.stream.lsn as i64;
+        for _ in 0..self.dice.random_range(0..5) {
+            let n = self.dice.random_range(0..3);
+            self.next += 1;
+            self.stream.read(&self.keyed, &[I(self.next), I(n)]);
+            self.stream.read(&self.keyless, &[I(n)]);
+            self.state.0.insert(self.next, n);
+            self.state.1.push(n);
+        }
+        if ends {
+            self.stream.end_snapshot();
+            self.note();
+        }
+    }
+
+    fn transaction(&mut self) {
+        self.stream.begin();
+        for _ in 0..self.dice.random_range(1..5) {
+            let n = self.dice.random_range(0..3);
+            let known = self.state.0.keys().next().copied();
+            match (self.dice.random_range(0..4), known) {
+                (0, Some(id)) => {
+                    self.stream.update(&self.keyed, &[I(id), I(n)]);
+                    self.state.0.insert(id, n);
+                }
+                (1, Some(id)) => {
+                    let before = [I(id), I(self.state.0[&id])];
+                    self.stream.delete(&self.keyed, &before);
+                    self.state.0.remove(&id);
+                }
+                (2, _) => {
+                    self.stream.insert(&self.keyless, &[I(n)]);
+                    self.state.1.push(n);
+                }
+                _ => {
+                    self.next += 1;
+                    self.stream.insert(&self.keyed, &[I(self.next), I(n)]);
+                    self.state.0.insert(self.next, n);
+                }
+            }
+        }
+        self.stream.commit();
+        self.note();
+    }
+
+    fn play(&mut self) {
+        self.snapshot(true);
+        for _ in 0..self.dice.random_range(0..8) {
+            match self.dice.random_range(0..6) {
+                0 => self.snapshot(true),
+                1 => {
+                    self.snapshot(false);
+                    self.snapshot(true);
+                }
+                _ => self.transaction(),
+            }
+        }
+    }
+
+    /// Writes a run of a partition's records once more, somewhere behind, or lets two change places.
+    fn disturb(&mut self) {
+        let log = &mut self.stream.log;
+        let lane = &log[self.dice.random_range(0..log.len())];
+        let lane = (lane.topic.name.clone(), lane.partition);
+        let whole = self.dice.random_range(0..4) == 0;
+        let of = |w: &Written| whole || (&w.topic.name, w.partition) == (&lane.0, lane.1);
+        let places: Vec<_> = (0..log.len()).filter(|at| of(&log[*at])).collect();
+        if self.dice.random_range(0..4) == 0 {
+            let at = self.dice.random_range(0..places.len());
+            log.swap(places[at], places[(at + 1) % places.len()]);
+        } else {
+            let from = self.dice.random_range(0..places.len());
+            let len = self.dice.random_range(1..=places.len());
+            let run = places.iter().skip(from).take(len);
+            let copy: Vec<_> = run.map(|at| log[*at].clone()).collect();
+            let at = self.dice.random_range(places[from]..log.len()) + 1;
+            log.splice(at..at, copy);
+        }
+        self.stream.renumber();
+    }
+}
+
+#[test]
+fn whatever_comes_again_the_standby_is_only_what_the_source_has_been() {
+    let database = Database::create("random");
+    for seed in 0..36 {
+        let mut random = Random::new(seed);
+        random.play();
+        let disturbed = seed % 6 != 0;
+        for _ in 0..random.dice.random_range(1..3) {
+            if disturbed {
+                random.disturb();
+            }
+        }
+        let link = format!("link {seed}");
+        let more = [
+            ("link.name", link.as_str()),
+            ("snapshot.target.nonempty", "truncate"),
+        ];
+        let chunk = random.dice.random_range(1..9);
+        let mut reached = (0, 0);
+        for _ in 0..3 {
+            let fed = Rig::open(&database, &random.stream, &more)
+                .and_then(|mut rig| rig.feed(&random.stream, chunk));
+            if let Err(error) = &fed {
+                let known = [
+                    "StreamRepeats",
+                    "ChainGap",
+                    "CountMismatch",
+                    "StandbyDiverged",
+                    "NoLaterSnapshot",
+                ];
+                assert!(
+                    disturbed && known.contains(&error.name()),
+                    "{link}: {error}"
+                );
+            }
+            let at = format!(
+                "SELECT (snapshot_lsn - '0/0')::bigint, seq FROM walbridge.position
+                 WHERE link = '{link}' AND phase = 'streaming'"
+            );
+            let Some(at) = database.rows(&at).pop() else {
+                continue;
+            };
+            let (snapshot, seq) = at.split_once('|').unwrap();
+            let at = (snapshot.parse().unwrap(), seq.parse().unwrap());
+            assert!(at >= reached, "{link}: {reached:?} {at:?}");
+            reached = at;
+            let found = database.rows(
+                "SELECT * FROM (SELECT id || '|' || n AS r FROM public.keyed
+                 UNION ALL SELECT n::text FROM public.keyless) AS t ORDER BY r COLLATE \"C\"",
+            );
+            assert_eq!(found, random.states[&at], "{link} at {at:?}: {fed:?}");
+            if !disturbed {
+                assert_eq!(Some(&at), random.states.keys().last(), "{link}");
+            }
+        }
+    }
+}
