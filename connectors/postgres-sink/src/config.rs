@@ -38,7 +38,7 @@ pub(crate) fn definition() -> ConfigDef {
             "transaction.topic",
             Kind::String,
             "The topic that says where transactions begin and end; by default the one among the \
-             topics that ends in \".transaction\".",
+             topics that ends in \".transaction\" and holds no table's rows.",
         )
         .group("Topics"),
     ];
@@ -237,6 +237,17 @@ pub(crate) enum Evolution {
     Full,
 }
 
+/// What a topic holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Where transactions begin and end.
+    Transactions,
+    /// A table's rows.
+    Table,
+    /// One or the other: a table may be called `transaction`, and only the records tell.
+    Either,
+}
+
 /// The sink's settings, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -321,12 +332,18 @@ impl Config {
         })
     }
 
-    /// Returns whether this is the topic that says where transactions begin and end.
-    pub(crate) fn is_transaction_topic(&self, topic: &str) -> bool {
-        match (&self.transaction_topic, &self.prefix) {
+    /// Returns what a topic holds, as far as its name tells.
+    pub(crate) fn role(&self, topic: &str) -> Role {
+        let transactions = match (&self.transaction_topic, &self.prefix) {
             (Some(name), _) => name == topic,
             (None, Some(prefix)) => topic.strip_prefix(prefix.as_str()) == Some(".transaction"),
-            (None, None) => topic.ends_with(".transaction"),
+            (None, None) if topic.ends_with(".transaction") => return Role::Either,
+            (None, None) => false,
+        };
+        if transactions {
+            Role::Transactions
+        } else {
+            Role::Table
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use walbridge_connector_api::{ConnectorError, PartitionInfo, Result, StartAt};
+use walbridge_connector_api::{ConnectorError, Headers, PartitionInfo, Result, StartAt};
 
+use crate::config::Role;
 use crate::lane::Lane;
 use crate::position::{Phase, StoredOffset};
 use crate::sink::Sink;
@@ -45,26 +46,80 @@ impl Sink {
     fn place_lane(&mut self, lane: Lane) -> Result<()> {
         let at = self.rows.lanes.len();
         let name = Arc::clone(&lane.partition.topic);
-        let transactions = self.config.is_transaction_topic(&name);
-        if transactions && self.transactions.is_some() {
-            return Err(ConnectorError::stop(
-                "ChainGap",
-                format!("topic {name} has more than one partition: it says nothing about order"),
-            )
-            .remedy(
-                "the transaction topic must have one partition; name it in transaction.topic",
-            ));
-        }
         self.lane_of.insert(lane.partition.clone(), at);
         self.rows.lanes.push(lane);
         self.heads.push(None);
-        if transactions {
+        self.topic_of.push(None);
+        match self.config.role(&name) {
+            Role::Either if !self.is_decided(&name) => {
+                self.undecided.push(at);
+                Ok(())
+            }
+            Role::Transactions => self.follow(at),
+            Role::Either if self.follows(&name) => self.follow(at),
+            Role::Either | Role::Table => {
+                self.feeds(at);
+                Ok(())
+            }
+        }
+    }
+
+    fn is_decided(&self, name: &str) -> bool {
+        let is_of = |at: &usize| *self.rows.lanes[*at].partition.topic == *name;
+        self.follows(name)
+            || self
+                .topics
+                .iter()
+                .any(|topic| topic.lanes.iter().any(is_of))
+    }
+
+    fn follows(&self, name: &str) -> bool {
+        let followed = self
+            .transactions
+            .map(|at| &self.rows.lanes[at].partition.topic);
+        followed.is_some_and(|topic| **topic == *name)
+    }
+
+    /// Takes a lane for the transaction topic's.
+    fn follow(&mut self, at: usize) -> Result<()> {
+        let name = &self.rows.lanes[at].partition.topic;
+        let Some(other) = self.transactions else {
             self.transactions = Some(at);
-            self.topic_of.push(None);
+            return Ok(());
+        };
+        let other = &self.rows.lanes[other].partition.topic;
+        let what = if other == name {
+            format!("topic {name} has more than one partition: it says nothing about order")
         } else {
-            let topic = self.topic(&name);
-            self.topics[topic].lanes.push(at);
-            self.topic_of.push(Some(topic));
+            format!("{other} and {name} both say where transactions begin and end")
+        };
+        Err(ConnectorError::stop("ChainGap", what).remedy(
+            "the transaction topic must have one partition, and a link one such topic; name it in \
+             transaction.topic",
+        ))
+    }
+
+    /// Takes a lane for one of a table's topic.
+    fn feeds(&mut self, at: usize) {
+        let name = Arc::clone(&self.rows.lanes[at].partition.topic);
+        let topic = self.topic(&name);
+        self.topics[topic].lanes.push(at);
+        self.topic_of[at] = Some(topic);
+    }
+
+    /// Decides what an undecided lane's topic holds, by one of its records: only those of the transaction
+    /// topic are numbered.
+    pub(crate) fn decide(&mut self, at: usize, headers: &Headers<'_>) -> Result<()> {
+        let numbered = headers.last("wb.seq").is_some();
+        let name = Arc::clone(&self.rows.lanes[at].partition.topic);
+        for lane in std::mem::take(&mut self.undecided) {
+            if self.rows.lanes[lane].partition.topic != name {
+                self.undecided.push(lane);
+            } else if numbered {
+                self.follow(lane)?;
+            } else {
+                self.feeds(lane);
+            }
         }
         Ok(())
     }

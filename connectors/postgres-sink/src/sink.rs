@@ -76,12 +76,14 @@ pub(crate) struct Sink {
     pub(crate) bindings: Vec<Option<Binding>>,
     pub(crate) topics: Vec<Topic>,
     names: HashMap<Arc<str>, usize>,
-    /// By lane: the topic, or `None` for the transaction topic.
+    /// By lane: the topic, or `None` for the transaction topic and what may be it.
     pub(crate) topic_of: Vec<Option<usize>>,
     pub(crate) lane_of: HashMap<TopicPartition, usize>,
     /// By lane: the head, read.
     pub(crate) heads: Vec<Option<Event>>,
     pub(crate) transactions: Option<usize>,
+    /// Lanes whose records must tell whether they are the transaction topic's or a table's.
+    pub(crate) undecided: Vec<usize>,
     pub(crate) current: Option<Current>,
     /// The position as folded; committed only by [`commit`](Sink::commit).
     pub(crate) position: Position,
@@ -130,6 +132,7 @@ impl Sink {
             lane_of: HashMap::new(),
             heads: Vec::new(),
             transactions: None,
+            undecided: Vec::new(),
             current: None,
             newest: (position.commit_lsn.0, position.seq, position.commit_ts),
             position,

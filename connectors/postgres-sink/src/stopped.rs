@@ -128,7 +128,12 @@ impl Sink {
             return Ok(true);
         };
         let Some(lane) = self.transactions else {
-            return Err(self.not_found(search.why));
+            // No record of it has come yet, or none will.
+            if self.is_read(control)? || search.is_quiet() {
+                return Err(self.not_found(search.why));
+            }
+            self.search = Some(search);
+            return Ok(false);
         };
         let partition = self.rows.lanes[lane].partition.clone();
         if search.end.is_none() {
@@ -163,6 +168,17 @@ impl Sink {
         }
         self.search = Some(search);
         Ok(false)
+    }
+
+    /// Returns whether everything has been read that may be the transaction topic.
+    fn is_read(&self, control: &mut dyn SinkControl) -> Result<bool> {
+        if self.undecided.is_empty() {
+            return Ok(true);
+        }
+        let lanes = self.undecided.iter().map(|at| &self.rows.lanes[*at]);
+        let partitions: Vec<_> = lanes.clone().map(|lane| lane.partition.clone()).collect();
+        let found = control.inspect(&partitions)?;
+        Ok(lanes.zip(&found).all(|(lane, info)| lane.next >= info.end))
     }
 
     fn not_found(&self, why: Why) -> ConnectorError {

@@ -178,7 +178,13 @@ impl Sink {
             };
             last = Some((key, lane));
             self.rows.lanes[lane].push(batch, record);
-            if self.topic_of[lane].is_none() {
+            if self.topic_of[lane].is_some() {
+                continue;
+            }
+            if self.transactions != Some(lane) {
+                self.decide(lane, &batch.headers(record))?;
+            }
+            if self.transactions == Some(lane) {
                 self.see(batch, record);
             }
         }

@@ -12,6 +12,10 @@ use crate::stopped::REMEDY;
 /// Longer than this without a row that is due, and people are told.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// Why rows of a topic without partitions do not come.
+const ABSENT: &str =
+    "the topic is not there: either the mirror leaves it out, or it has not made it yet";
+
 impl Sink {
     /// Pauses partitions that ran ahead and resumes those that are waited for.
     pub(crate) fn balance(&mut self, control: &mut dyn SinkControl) {
@@ -87,7 +91,9 @@ impl Sink {
         let Some((topic, count)) = missing.first().copied() else {
             return Ok(());
         };
-        if waited >= QUIET && !self.waits {
+        // A topic that nothing makes will not come by waiting: people are told at once.
+        let absent = self.topics[topic].lanes.is_empty();
+        if (waited >= QUIET || absent) && !self.waits {
             self.waits = true;
             let what = self.missing(topic, count, unit);
             tracing::warn!(what, "waiting for rows");
@@ -103,6 +109,9 @@ impl Sink {
             control.inspect(&partitions)?;
             let lanes = self.topics[topic].lanes.clone();
             let missing = self.missing(topic, count, unit);
+            if lanes.is_empty() {
+                return Err(never_came(missing));
+            }
             return Err(self.left_over(&lanes)?.unwrap_or_else(|| gone(missing)));
         }
         Ok(())
@@ -178,7 +187,7 @@ impl Sink {
             })
             .collect();
         let heads = if heads.is_empty() {
-            "the topic is not there".to_owned()
+            ABSENT.to_owned()
         } else {
             heads.join(", ")
         };
@@ -198,5 +207,12 @@ fn gone(message: String) -> ConnectorError {
     ConnectorError::stop("CountMismatch", message).remedy(format!(
         "if what fills the topics was cut off for longer than missing.rows.grace.ms, restart the \
          task; if not, records were removed from the topic: {REMEDY}"
+    ))
+}
+
+fn never_came(message: String) -> ConnectorError {
+    ConnectorError::stop("CountMismatch", message).remedy(format!(
+        "let the mirror copy the topic (see its topics and topics.exclude), then restart the task; if the \
+         topic was deleted, {REMEDY}"
     ))
 }

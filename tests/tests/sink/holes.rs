@@ -71,6 +71,34 @@ fn a_row_that_does_not_come_is_waited_for_and_then_missed() {
     assert_eq!(count(&database), ["1"]);
 }
 
+/// As if a mirror left the topic out.
+#[test]
+fn a_topic_that_is_not_there_is_named_at_once() {
+    let (mut stream, t) = table(1);
+    stream.begin();
+    stream.insert(&t, &[I(2), s("x")]);
+    stream.commit();
+    stream.log.retain(|w| w.topic.name == TRANSACTIONS);
+    let partitions = &stream.partitions()[..1];
+    let database = Database::create("absent");
+    let grace = [("missing.rows.grace.ms", "300")];
+    let mut rig = Rig::open_with(&database, &stream, partitions, &grace).unwrap();
+    let (mut told, started) = (String::new(), std::time::Instant::now());
+    let error = loop {
+        if let Err(error) = rig.feed_all(&stream) {
+            break error;
+        }
+        told = rig.metrics.facts()["waiting for"].clone();
+        assert!(started.elapsed() < Duration::from_secs(60));
+    };
+    assert!(
+        told.contains("east.public.t") && told.contains("the topic is not there"),
+        "{told}"
+    );
+    assert_eq!(error.name(), "CountMismatch");
+    assert!(error.to_string().contains("topics.exclude"), "{error}");
+}
+
 #[test]
 fn a_transaction_that_is_missing_is_a_gap_in_the_chain() {
     let (mut stream, t) = table(1);

@@ -1,7 +1,7 @@
 //! Tables that follow the stream, or cannot.
 
 use crate::rig::{Database, Rig};
-use crate::stream::{Stream, V, s};
+use crate::stream::{Stream, TRANSACTIONS, V, s};
 
 use V::I;
 
@@ -66,6 +66,72 @@ fn another_table_at_the_target_is_refused() {
         assert_eq!(error.name(), "IncompatibleTable");
         assert!(error.to_string().contains(fix), "{error}");
     }
+}
+
+/// Its topic ends as the transaction topic does, and either may come first.
+#[test]
+fn a_table_may_be_called_transaction() {
+    let mut stream = Stream::new();
+    let t = stream.table("transaction", &[("id", "bigint")], &[0], 2);
+    stream.snapshot(&[(&t, &[&[I(1)], &[I(2)]])]);
+    stream.begin();
+    stream.insert(&t, &[I(3)]);
+    stream.commit();
+    let whole = stream.log.clone();
+    for (at, rows_first) in [true, false].into_iter().enumerate() {
+        for (prefix, more) in [("", &[][..]), ("prefix", &[("topic.prefix", "east")])] {
+            let database = Database::create(&format!("transaction_{at}_{prefix}"));
+            stream.log.clone_from(&whole);
+            stream
+                .log
+                .sort_by_key(|w| (w.topic.name == TRANSACTIONS) == rows_first);
+            // The second half in a task that starts anew.
+            let rest = stream.log.split_off(4);
+            let mut rig = Rig::open(&database, &stream, more).unwrap();
+            rig.feed(&stream, 1).unwrap();
+            drop(rig);
+            stream.log.extend(rest);
+            let mut rig = Rig::open(&database, &stream, more).unwrap();
+            rig.feed(&stream, 1).unwrap();
+            assert_eq!(
+                database.rows("SELECT * FROM transaction ORDER BY id"),
+                ["1", "2", "3"]
+            );
+            // And a link that stopped finds a later snapshot.
+            drop(rig);
+            let stop = "INSERT INTO walbridge.stopped SELECT link, 'x' FROM walbridge.position
+                 ON CONFLICT (link) DO UPDATE SET reason = 'x'";
+            database.sql.run(stop).unwrap();
+            stream.snapshot(&[(&t, &[&[I(4)]])]);
+            let mut rig = Rig::open(&database, &stream, more).unwrap();
+            rig.feed(&stream, 1).unwrap();
+            assert_eq!(database.rows("SELECT * FROM transaction"), ["4"]);
+        }
+    }
+}
+
+#[test]
+fn topics_that_both_order_transactions_are_refused() {
+    let mut stream = Stream::new();
+    let t = stream.table("transaction", &[("id", "bigint")], &[0], 1);
+    stream.snapshot(&[(&t, &[&[I(1)]])]);
+    let database = Database::create("both");
+    // As if another source's transaction topic matched, too.
+    let markers: Vec<_> = stream
+        .log
+        .iter()
+        .filter(|w| w.topic.name == TRANSACTIONS)
+        .cloned()
+        .collect();
+    stream.log.retain(|w| w.topic.name == TRANSACTIONS);
+    for mut marker in markers {
+        marker.topic = std::sync::Arc::clone(&t.topic);
+        stream.log.push(marker);
+    }
+    let mut rig = Rig::open(&database, &stream, &[]).unwrap();
+    let error = rig.feed(&stream, 1).unwrap_err();
+    assert_eq!(error.name(), "ChainGap");
+    assert!(error.to_string().contains("transaction.topic"), "{error}");
 }
 
 #[test]
