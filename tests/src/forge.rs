@@ -154,18 +154,7 @@ impl Forger {
                     return Ok(());
                 }
                 *kept.entry(short.to_owned()).or_insert(0_u64) += 1;
-                let mut record: BaseRecord<'_, [u8], [u8]> =
-                    BaseRecord::to(&target).partition(message.partition());
-                record.key = message.key();
-                record.payload = message.payload();
-                record.headers = message.headers().map(|headers| {
-                    headers.iter().fold(OwnedHeaders::new(), |copy, header| {
-                        copy.insert(Header {
-                            key: header.key,
-                            value: header.value,
-                        })
-                    })
-                });
+                let record = as_it_is(&target, message);
                 producer.send(record).map_err(|(error, _)| error)?;
                 Ok(())
             })?;
@@ -175,6 +164,27 @@ impl Forger {
         Ok(())
     }
 
+    /// Writes all records of the topics of a prefix a second time, behind those that are there.
+    ///
+    /// # Errors
+    /// If Kafka refuses.
+    pub fn write_twice(&self, prefix: &str) -> Result<()> {
+        let producer = self.producer()?;
+        for name in topic::topics(&self.bootstrap, &format!("{prefix}."))? {
+            let mut all = Vec::new();
+            topic::read(&self.bootstrap, &name, |message| {
+                all.push(message.detach());
+                Ok(())
+            })?;
+            ensure!(!all.is_empty(), "there was nothing in {name}");
+            for message in &all {
+                let record = as_it_is(&name, message);
+                producer.send(record).map_err(|(error, _)| error)?;
+            }
+        }
+        Ok(producer.flush(LIMIT)?)
+    }
+
     fn producer(&self) -> Result<ThreadedProducer<rdkafka::producer::DefaultProducerContext>> {
         let mut config = ClientConfig::new();
         config
@@ -182,4 +192,24 @@ impl Forger {
             .set("enable.idempotence", "true");
         Ok(config.create()?)
     }
+}
+
+/// Returns a record that is like another one, for the same partition of `topic`.
+fn as_it_is<'a>(
+    topic: &'a str,
+    message: &'a impl Message<Headers = impl Headers>,
+) -> BaseRecord<'a, [u8], [u8]> {
+    let mut record: BaseRecord<'_, [u8], [u8]> =
+        BaseRecord::to(topic).partition(message.partition());
+    record.key = message.key();
+    record.payload = message.payload();
+    record.headers = message.headers().map(|headers| {
+        headers.iter().fold(OwnedHeaders::new(), |copy, header| {
+            copy.insert(Header {
+                key: header.key,
+                value: header.value,
+            })
+        })
+    });
+    record
 }

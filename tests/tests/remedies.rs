@@ -19,6 +19,8 @@ struct Patient {
     next: i64,
 }
 
+const STATE: &str = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from t";
+
 impl Patient {
     /// Starts a chain from the database at `url`, or the one that it has at east.
     fn start(plan: Plan, url: Option<&str>) -> Result<Self> {
@@ -53,11 +55,10 @@ impl Patient {
     /// Writes more, and waits until both sides are equal.
     fn is_in_step(&mut self) -> Result<()> {
         self.write()?;
-        let state = "select count(*) || ' ' || md5(string_agg(t::text, ',' order by id)) from t";
-        let wanted = self.east.texts(state)?;
+        let wanted = self.east.texts(STATE)?;
         let waited = wait_for("the standby to be equal", PATIENCE, || {
             self.chain.check_alive()?;
-            let found = self.west.texts(state)?;
+            let found = self.west.texts(STATE)?;
             ensure!(found == wanted, "it has {found:?}, not {wanted:?}");
             Ok(Some(()))
         });
@@ -79,13 +80,14 @@ impl Patient {
         })
     }
 
-    /// Returns how many snapshots have ended, as west's Kafka says.
+    /// Returns how many snapshots have ended, as the Kafka says that the sink reads.
     fn snapshots(&self) -> Result<usize> {
-        let registry = self.chain.site(End::West).registry().url();
+        let end = self.chain.end_of(Part::Sink);
+        let registry = self.chain.site(end).registry().url();
         let mut decoder = Decoder::new(&registry)?;
         let mut ended = 0;
         let name = format!("{}.transaction", self.chain.name());
-        topic::read(&self.kafka(End::West), &name, |message| {
+        topic::read(&self.kafka(end), &name, |message| {
             let value = decoder.decode(message.payload().context("no value")?)?;
             let id = text(&value, "id").unwrap_or_default();
             let ends = text(&value, "status") == Some("END");
@@ -256,4 +258,23 @@ fn a_source_begins_anew_with_another_server() -> Result<()> {
     );
     drop(patient);
     postgres.stop()
+}
+
+/// As a second mirror would: all that the topics hold comes once more, by another producer.
+#[test]
+fn a_standby_whose_topics_are_fed_twice_stays_as_it_is_and_goes_on() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let name = "remedies_twice";
+    let mut patient = Patient::start(Plan::new(name, Shape::OneSite), None)?;
+    patient.forger(End::East)?.write_twice(name)?;
+    let message = patient.chain.wait_failed(Part::Sink, "StreamRepeats")?;
+    let topic = format!("{name}.transaction");
+    ensure!(
+        message.contains(&format!("describe-producers --topic {topic} --partition 0")),
+        "{message}"
+    );
+    let (east, west) = (patient.east.texts(STATE)?, patient.west.texts(STATE)?);
+    ensure!(east == west, "{west:?} is not {east:?}");
+    patient.heal(&message)
 }
