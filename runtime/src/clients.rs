@@ -8,28 +8,32 @@ use walbridge_kafka::{ClientConfig, Role};
 use crate::config::WorkerConfig;
 use crate::connector::overrides;
 
-/// Says what is wrong with one setting of a kind of client by its Java name, `beside` being what is set
-/// together with it: a store's location means nothing without its type.
+/// Says what is wrong with the settings of a kind of client, by their Java names.
+///
+/// They are read together, once: a store's location means nothing without its type.
 pub(crate) fn check_java(
     role: Role,
-    name: &str,
-    value: &str,
-    beside: &BTreeMap<String, String>,
-) -> Result<(), String> {
-    let mut all = beside.clone();
-    all.insert(name.to_owned(), value.to_owned());
-    let Err(problems) = ClientConfig::from_java(role, &all) else {
+    values: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let problems = ClientConfig::from_java(role, values)
+        .err()
+        .unwrap_or_default();
+    let problems = problems.into_iter();
+    let mut wrong: BTreeMap<_, _> = problems.map(|p| (p.key, p.message)).collect();
+    for (name, value) in values {
+        if wrong.contains_key(name) {
+            continue;
+        }
         // What stands for itself is checked by itself.
-        let own = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        let native = ClientConfig::from_java(role, &own);
-        return native.map_or(Ok(()), |native| {
-            native
-                .check()
-                .map_err(|why| format!("Invalid value for configuration {name}: {why}"))
-        });
-    };
-    let own = problems.into_iter().find(|problem| problem.key == name);
-    own.map_or(Ok(()), |problem| Err(problem.message))
+        let own = BTreeMap::from([(name.clone(), value.clone())]);
+        if let Ok(native) = ClientConfig::from_java(role, &own)
+            && let Err(why) = native.check()
+        {
+            let words = format!("Invalid value for configuration {name}: {why}");
+            wrong.insert(name.clone(), words);
+        }
+    }
+    wrong
 }
 
 fn translate(

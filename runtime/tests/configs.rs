@@ -164,3 +164,74 @@ fn table(out: &mut String, title: &str, def: &ConfigDef) {
     }
     out.push('\n');
 }
+
+/// How many keys of one kind make minutes of whatever is not linear.
+const MANY: usize = 20_000;
+
+/// Checks and describes a configuration, and returns how many problems it has.
+fn problems(resolver: &Resolver, class: &str, keys: &[(String, String)]) -> usize {
+    let mut config: BTreeMap<String, String> = keys.iter().cloned().collect();
+    config.insert("connector.class".into(), class.into());
+    config.insert("name".into(), "large".into());
+    let checked = connector::check(&Catalog::built_in(), resolver, &config).unwrap();
+    let worker = walbridge_pipeline::ConverterChoices::default();
+    let infos = connector::config_infos(class, &checked, &config, &worker);
+    let described = infos["configs"].as_array().unwrap().iter();
+    let told: usize = described
+        .map(|key| key["value"]["errors"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(infos["error_count"], told, "a count without its message");
+    assert_eq!(checked.problems.len(), told);
+    told
+}
+
+fn many(key: impl Fn(usize) -> (String, String)) -> Vec<(String, String)> {
+    (0..MANY).map(key).collect()
+}
+
+#[test]
+fn a_configuration_of_any_size_is_checked_key_by_key() {
+    let resolver =
+        Resolver::with_env(|name| name.strip_prefix("V_").map(|n| format!("value-{n}-")));
+    let file = "FileStreamSource";
+    for prefix in [
+        "nothing.",
+        "producer.override.x",
+        "topic.creation.x",
+        "value.converter.schemas.enabl",
+    ] {
+        let keys = many(|n| (format!("{prefix}{n}"), "1".into()));
+        let mut keys = keys;
+        let converter = "org.apache.kafka.connect.json.JsonConverter";
+        keys.push(("value.converter".into(), converter.into()));
+        let found = problems(&resolver, file, &keys);
+        assert!(found > 100, "{prefix}: {found}");
+    }
+    // Every key is wrong, and every value is a secret that must not be in any message.
+    let secrets = many(|n| (format!("secret{n}"), format!("${{env:V_{n}}}")));
+    assert!(problems(&resolver, file, &secrets) >= MANY);
+    let missing = many(|n| (format!("topic.creation.a{n}.b"), format!("${{env:W_{n}}}")));
+    assert!(problems(&resolver, file, &missing) >= MANY);
+    let cluster = many(|n| (format!("source.cluster.x{n}"), "1".into()));
+    assert!(problems(&resolver, "MirrorSourceConnector", &cluster) >= MANY);
+}
+
+#[test]
+fn lists_of_any_length_are_checked_name_by_name() {
+    let resolver = Resolver::new();
+    let names = |prefix: &str| -> String {
+        let all: Vec<_> = (0..MANY).map(|n| format!("{prefix}{n}")).collect();
+        all.join(",")
+    };
+    let mut keys = many(|n| (format!("topic.creation.g{n}.include"), "(".into()));
+    keys.push(("topic.creation.groups".into(), names("g")));
+    assert!(problems(&resolver, "FileStreamSource", &keys) >= MANY);
+    let mut keys = many(|n| (format!("transforms.t{n}.predicate"), format!("p{n}")));
+    keys.push(("transforms".into(), names("t")));
+    keys.push(("predicates".into(), names("p")));
+    assert!(problems(&resolver, "FileStreamSource", &keys) >= 2 * MANY);
+    let again = vec!["same"; MANY].join(",");
+    let keys = [("transforms".into(), again)];
+    // The whole list is quoted, so it is quoted once.
+    assert!(problems(&resolver, "FileStreamSource", &keys) < 20);
+}

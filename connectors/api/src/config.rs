@@ -1,6 +1,9 @@
 //! Configuration keys: one table per connector feeds parsing, validation, REST and documentation.
 
+mod near;
+
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 /// The type of a key's value, by Kafka Connect's names.
@@ -267,18 +270,18 @@ impl ConfigDef {
         problems
     }
 
-    fn unknown(&self, name: &str) -> String {
+    /// Returns the key that a name that is none was most likely meant to be.
+    pub fn nearest(&self, name: &str) -> Option<&'static str> {
+        near::nearest(name, self.keys.iter().map(|key| key.name))
+    }
+
+    /// Says that there is no such key, and what to do instead.
+    pub fn unknown(&self, name: &str) -> String {
         if let Some((_, instead)) = self.foreign.iter().find(|(key, _)| *key == name) {
             return format!("Unknown configuration \"{name}\": {instead}");
         }
-        let near = self
-            .keys
-            .iter()
-            .map(|key| (distance(name, key.name), key.name))
-            .min()
-            .filter(|(distance, _)| *distance <= 3);
-        match near {
-            Some((_, near)) => {
+        match self.nearest(name) {
+            Some(near) => {
                 format!("Unknown configuration \"{name}\"; did you mean \"{near}\"?")
             }
             None => format!("Unknown configuration \"{name}\""),
@@ -327,21 +330,6 @@ fn check_value(key: &ConfigKey, value: &str) -> Option<ConfigProblem> {
         return problem(&format!("Value must be at least {min}"));
     }
     None
-}
-
-/// Returns how many single-character edits turn `a` into `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, cb) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Checked values with defaults: what a connector reads its settings from.
@@ -421,9 +409,11 @@ impl Settings {
 
     /// Returns the keys under a prefix, with the prefix taken off.
     pub fn under(&self, prefix: &str) -> BTreeMap<String, String> {
+        // Only what lies there is looked at: some ask for one prefix after the other.
+        let from = (Bound::Included(prefix), Bound::Unbounded);
         self.all
-            .iter()
-            .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())))
+            .range::<str, _>(from)
+            .map_while(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())))
             .collect()
     }
 }

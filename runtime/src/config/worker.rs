@@ -288,28 +288,23 @@ fn client_problems(values: &BTreeMap<String, String>) -> Vec<(String, String)> {
     let is_client = is_client_key;
     let of_all = values.iter().filter(|(key, _)| is_client(key));
     let of_all: BTreeMap<_, _> = of_all.map(|(k, v)| (k.clone(), v.clone())).collect();
-    let mut found = Vec::new();
-    for (key, value) in values {
-        let role = ROLE_PREFIXES
-            .iter()
-            .find_map(|prefix| Some((*prefix, key.strip_prefix(prefix)?)));
-        let outcome = match role {
-            Some((prefix, name)) => {
-                let mut beside = of_all.clone();
-                let own = values.iter().filter_map(|(key, value)| {
-                    Some((key.strip_prefix(prefix)?.to_owned(), value.clone()))
-                });
-                beside.extend(own);
-                crate::clients::check_java(role_of(prefix), name, value, &beside)
-            }
-            None if is_client(key) => crate::clients::check_java(Role::Common, key, value, &of_all),
-            None => continue,
-        };
-        if let Err(message) = outcome {
-            found.push((key.clone(), message));
-        }
+    let mut found = BTreeMap::new();
+    for prefix in ROLE_PREFIXES {
+        let own = values.iter();
+        let own: BTreeMap<_, _> = own
+            .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())))
+            .collect();
+        let mut beside = of_all.clone();
+        beside.extend(own.clone());
+        let wrong = crate::clients::check_java(role_of(prefix), &beside).into_iter();
+        let wrong = wrong.filter(|(name, _)| own.contains_key(name));
+        found.extend(wrong.map(|(name, message)| (format!("{prefix}{name}"), message)));
     }
-    found
+    // A key with the prefix of a role is that role's alone.
+    let of_role = |key: &str| ROLE_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let wrong = crate::clients::check_java(Role::Common, &of_all).into_iter();
+    found.extend(wrong.filter(|(key, _)| !of_role(key)));
+    found.into_iter().collect()
 }
 
 fn valid(settings: &Settings, listeners: Vec<Listener>, access: RestAccess) -> WorkerConfig {

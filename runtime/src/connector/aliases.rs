@@ -1,14 +1,14 @@
 //! The keys that a configuration has because it names transforms and predicates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Form, Importance, Kind};
+use walbridge_connector_api::{ConfigDef, ConfigKey, Form, Importance, Kind};
 use walbridge_pipeline::converters::{ConverterKind, Role};
 use walbridge_pipeline::{predicates, transforms};
 
 use super::appearance;
-use super::describe::{importance, key_info, value_info};
+use super::describe::{Found, importance, key_info, value_info};
 
 /// What an alias stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,30 +82,27 @@ const USE: [ConfigKey; 2] = [
 ];
 
 /// Keys that are there because of what a configuration names, as validate describes them.
+#[derive(Default)]
 pub(super) struct Aliases {
     pub(super) configs: Vec<Value>,
     /// The names of the keys described.
-    pub(super) names: Vec<String>,
+    pub(super) names: BTreeSet<String>,
 }
 
 /// Describes the keys of the transforms, predicates and converters that a configuration names.
 pub(super) fn describe(
     form: Form,
     config: &BTreeMap<String, String>,
-    problems: &[ConfigProblem],
+    found: &Found<'_>,
 ) -> Aliases {
-    let mut found = Aliases {
-        configs: Vec::new(),
-        names: Vec::new(),
-    };
-    let mut groups: Vec<String> = Vec::new();
+    let mut all = Aliases::default();
+    let mut groups = BTreeSet::new();
     for sort in [Sort::Transform, Sort::Predicate] {
         let list = config.get(sort.list()).map_or("", String::as_str);
         for alias in list.split(',').map(str::trim).filter(|a| !a.is_empty()) {
             let group = sort.group(alias);
-            if !groups.contains(&group) {
-                found.alias(sort, alias, &group, config, problems);
-                groups.push(group);
+            if groups.insert(group.clone()) {
+                all.alias(sort, alias, &group, config, found);
             }
         }
     }
@@ -114,10 +111,10 @@ pub(super) fn describe(
         if form == Form::Records
             && let Some(kind) = named.and_then(ConverterKind::find)
         {
-            found.converter(role, kind, config, problems);
+            all.converter(role, kind, config, found);
         }
     }
-    found
+    all
 }
 
 impl Aliases {
@@ -127,7 +124,7 @@ impl Aliases {
         alias: &str,
         group: &str,
         config: &BTreeMap<String, String>,
-        problems: &[ConfigProblem],
+        found: &Found<'_>,
     ) {
         let prefix = format!("{}.{alias}.", sort.list());
         let word = sort.word();
@@ -146,7 +143,7 @@ impl Aliases {
             "dependents": [],
             "order_in_group": 0,
         });
-        self.push(&definition, config, &sort.classes(), problems);
+        self.push(&definition, config, &sort.classes(), found);
         let own = sort.options(class.map_or("", |class| class.trim()));
         let version = sort.knows(class).then_some(crate::VERSION);
         let definition = json!({
@@ -163,7 +160,7 @@ impl Aliases {
             "order_in_group": 1,
         });
         let versions: Vec<_> = version.into_iter().collect();
-        self.push(&definition, config, &versions, problems);
+        self.push(&definition, config, &versions, found);
         let uses = USE
             .iter()
             .filter(|_| sort == Sort::Transform && sort.knows(class));
@@ -181,7 +178,7 @@ impl Aliases {
                 "dependents": [],
                 "order_in_group": order,
             });
-            self.push(&definition, config, key.allowed, problems);
+            self.push(&definition, config, key.allowed, found);
         }
     }
 
@@ -190,12 +187,12 @@ impl Aliases {
         role: Role,
         kind: ConverterKind,
         config: &BTreeMap<String, String>,
-        problems: &[ConfigProblem],
+        found: &Found<'_>,
     ) {
         for key in &kind.config().keys {
             let mut definition = key_info(key, appearance::of_converter(key));
             definition["name"] = json!(format!("{}{}", role.prefix(), key.name));
-            self.push(&definition, config, key.allowed, problems);
+            self.push(&definition, config, key.allowed, found);
         }
     }
 
@@ -204,16 +201,14 @@ impl Aliases {
         definition: &Value,
         config: &BTreeMap<String, String>,
         recommended: &[&str],
-        problems: &[ConfigProblem],
+        found: &Found<'_>,
     ) {
         let name = definition["name"].as_str().unwrap_or_default().to_owned();
         let default = definition["default_value"].as_str();
         let value = config.get(&name).map(String::as_str).or(default);
-        let errors = problems.iter().filter(|problem| problem.key == name);
-        let errors: Vec<&str> = errors.map(|problem| problem.message.as_str()).collect();
-        let value = value_info(&name, value, recommended, &errors);
+        let value = value_info(&name, value, recommended, found.errors(&name));
         self.configs
             .push(json!({ "definition": definition, "value": value }));
-        self.names.push(name);
+        self.names.insert(name);
     }
 }

@@ -1,12 +1,13 @@
 //! Checks a connector's configuration and makes it ready to run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use walbridge_connector_api::{
     ConfigDef, ConfigProblem, Connector, ConnectorError, Form, Settings,
 };
 
+use super::cover::Cover;
 use super::framework;
 use crate::catalog::Catalog;
 use crate::config::ConnectorRules;
@@ -105,7 +106,7 @@ pub fn check_for(
             ));
         }
     }
-    let unresolved: Vec<_> = problems.iter().map(|problem| problem.key.clone()).collect();
+    let unresolved: BTreeSet<_> = problems.iter().map(|p| p.key.clone()).collect();
     problems.extend(name_problem(config));
     let settings = def.settings(&resolved);
     let mut found = def.check(&resolved);
@@ -114,16 +115,15 @@ pub fn check_for(
         framework::problems(connector.as_ref(), &settings, rules),
         connector.validate(&settings),
     ] {
+        let known: BTreeSet<_> = found.iter().map(|problem| problem.key.clone()).collect();
         let further = further.into_iter();
-        let further: Vec<_> = further
-            .filter(|problem| found.iter().all(|known| known.key != problem.key))
-            .collect();
-        found.extend(further);
+        found.extend(further.filter(|problem| !known.contains(&problem.key)));
     }
     let found = found
         .into_iter()
         .filter(|problem| !unresolved.contains(&problem.key));
-    problems.extend(found.map(|problem| unreveal(problem, config, &resolved)));
+    let cover = Cover::new(config, &resolved);
+    problems.extend(found.map(|problem| cover.over(problem)));
     problems.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(Checked {
         connector: Arc::clone(connector),
@@ -155,26 +155,6 @@ fn name_problem(config: &BTreeMap<String, String>) -> Option<ConfigProblem> {
         })
         .collect();
     Some(ConfigProblem::invalid("name", &shown, why))
-}
-
-/// Takes resolved values out of a message again: a placeholder's value is never shown.
-fn unreveal(
-    mut problem: ConfigProblem,
-    config: &BTreeMap<String, String>,
-    resolved: &BTreeMap<String, String>,
-) -> ConfigProblem {
-    for (key, value) in resolved {
-        let Some(raw) = config
-            .get(key)
-            .filter(|raw| *raw != value && !value.is_empty())
-        else {
-            continue;
-        };
-        if *key == problem.key || value.len() >= 4 {
-            problem.message = problem.message.replace(value.as_str(), raw);
-        }
-    }
-    problem
 }
 
 /// A configuration that is ready to run.
@@ -215,6 +195,7 @@ pub fn load(
         ));
     }
     let resolved = loaded.settings.raw();
+    let own = framework::OwnKeys::of(loaded.connector.as_ref());
     for task in &mut tasks {
         for (key, value) in task.iter_mut() {
             if let (Some(raw), Some(plain)) = (config.get(key), resolved.get(key))
@@ -225,10 +206,7 @@ pub fn load(
         }
         if loaded.connector.form() == Form::Records {
             // Converters and clients are the connector's, not the task's: they follow it.
-            let own = config
-                .iter()
-                .filter(|(key, _)| framework::is_own(loaded.connector.as_ref(), key));
-            for (key, value) in own {
+            for (key, value) in config.iter().filter(|(key, _)| own.has(key)) {
                 task.entry(key.clone()).or_insert_with(|| value.clone());
             }
         }

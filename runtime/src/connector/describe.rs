@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use walbridge_connector_api::{ConfigDef, ConfigKey, Form, Importance, Kind, Width};
+use walbridge_connector_api::{ConfigDef, ConfigKey, ConfigProblem, Form, Importance, Kind, Width};
 use walbridge_pipeline::ConverterChoices;
 use walbridge_pipeline::converters::{ConverterKind, Role};
 
@@ -71,18 +71,13 @@ pub fn config_infos(
     worker: &ConverterChoices,
 ) -> Value {
     let Checked { def, problems, .. } = checked;
-    let errors = |name: &str| -> Vec<&str> {
-        let own = problems.iter().filter(|problem| problem.key == name);
-        own.map(|problem| problem.message.as_str()).collect()
-    };
+    let found = Found::new(problems);
     let defaults = match checked.connector.form() {
         Form::Records => converter_defaults(config, worker),
         Form::Bytes => BTreeMap::new(),
     };
-    let set = |key: &&ConfigKey| {
-        let wrong = problems.iter().any(|problem| problem.key == key.name);
-        !framework::is_extension(key) || wrong
-    };
+    let set =
+        |key: &&ConfigKey| !framework::is_extension(key) || !found.errors(key.name).is_empty();
     let mut configs: Vec<Value> = Vec::new();
     for key in def.keys.iter().filter(set) {
         let mut info = key_info(key, appearance::of(key));
@@ -94,37 +89,56 @@ pub fn config_infos(
             None if framework::is_version(key.name) => Vec::new(),
             _ => recommended(key, checked),
         };
-        let mut value = value_info(key.name, value.as_deref(), &recommended, &errors(key.name));
+        let errors = found.errors(key.name);
+        let mut value = value_info(key.name, value.as_deref(), &recommended, errors);
         // Nobody can choose a version of a class that is not there.
         value["visible"] = json!(!framework::is_version(key.name) || !recommended.is_empty());
         configs.push(json!({ "definition": info, "value": value }));
     }
-    let mut aliases = aliases::describe(checked.connector.form(), config, problems);
+    let mut aliases = aliases::describe(checked.connector.form(), config, &found);
     configs.append(&mut aliases.configs);
-    let described = |name: &String| def.get(name).is_some() || aliases.names.contains(name);
+    let described = |name: &str| def.get(name).is_some() || aliases.names.contains(name);
     // Whatever else is wrong, also a key that is missing: a count without its message helps nobody.
-    let wrong: BTreeSet<&String> = problems.iter().map(|problem| &problem.key).collect();
-    for name in wrong.into_iter().filter(|name| !described(name)) {
+    let wrong = found.0.iter();
+    for (name, errors) in wrong.filter(|(name, _)| !described(name)) {
         let hide = is_secret(Some(def), name);
-        let shown = config.get(name).map(String::as_str);
+        let shown = config.get(*name).map(String::as_str);
         let shown = shown.map(|value| if hide { "[hidden]" } else { value });
         configs.push(json!({
             "definition": null,
-            "value": value_info(name, shown, &[], &errors(name)),
+            "value": value_info(name, shown, &[], errors),
         }));
     }
-    let mut groups: Vec<&Value> = Vec::new();
-    for group in configs.iter().map(|config| &config["definition"]["group"]) {
-        if group.is_string() && !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let groups = configs
+        .iter()
+        .filter_map(|config| config["definition"]["group"].as_str());
+    let groups: Vec<&str> = groups.filter(|group| seen.insert(*group)).collect();
     json!({
         "name": class,
         "error_count": problems.len(),
         "groups": groups,
         "configs": configs,
     })
+}
+
+/// What was found wrong, by key: there may be as many problems as keys.
+pub(super) struct Found<'a>(BTreeMap<&'a str, Vec<&'a str>>);
+
+impl<'a> Found<'a> {
+    fn new(problems: &'a [ConfigProblem]) -> Self {
+        let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for problem in problems {
+            let own = by_key.entry(problem.key.as_str()).or_default();
+            own.push(problem.message.as_str());
+        }
+        Self(by_key)
+    }
+
+    /// Returns what is wrong with a key.
+    pub(super) fn errors(&self, key: &str) -> &[&'a str] {
+        self.0.get(key).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Returns a value as it may be shown: secrets hidden, lists without spaces.

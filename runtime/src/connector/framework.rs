@@ -1,6 +1,6 @@
 //! The keys that every connector has because the runtime runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use walbridge_connector_api::{
     ConfigDef, ConfigKey, ConfigProblem, Connector, ConnectorKind, Form, Importance, Kind, Settings,
@@ -329,13 +329,36 @@ fn converters(form: Form, settings: &Settings, refuse: &mut dyn FnMut(&str, &str
     }
 }
 
-/// Returns whether a key is the runtime's, so that a connector's tasks need it whatever they are given.
-pub(super) fn is_own(connector: &dyn Connector, key: &str) -> bool {
-    let all = definition(connector);
-    let extended = extensions(connector);
-    let is_extension = extended.iter().any(|(prefix, _)| key.starts_with(prefix));
-    let of_runtime =
-        (all.get(key).is_some() || is_extension) && connector.config().get(key).is_none();
-    let mut prefixes = PREFIXES.iter().chain([&topic_groups::PREFIX]);
-    of_runtime || prefixes.any(|prefix| key.starts_with(prefix))
+/// The keys that are the runtime's, so that a connector's tasks need them whatever they are given.
+pub(super) struct OwnKeys {
+    names: BTreeSet<&'static str>,
+    /// Prefixes of the runtime's keys, unless the connector has the key itself.
+    extended: Vec<&'static str>,
+    of_connector: BTreeSet<&'static str>,
+}
+
+impl OwnKeys {
+    /// Collects what the runtime has besides a connector's own keys.
+    pub(super) fn of(connector: &dyn Connector) -> Self {
+        let own = connector.config().keys.iter().map(|key| key.name);
+        let of_connector: BTreeSet<_> = own.collect();
+        let names = definition(connector).keys.into_iter().map(|key| key.name);
+        Self {
+            names: names.filter(|name| !of_connector.contains(name)).collect(),
+            extended: extensions(connector)
+                .iter()
+                .map(|(prefix, _)| *prefix)
+                .collect(),
+            of_connector,
+        }
+    }
+
+    /// Returns whether a key is one of them.
+    pub(super) fn has(&self, key: &str) -> bool {
+        let starts = |prefix: &&str| key.starts_with(*prefix);
+        let extension = self.extended.iter().any(starts);
+        self.names.contains(key)
+            || (extension && !self.of_connector.contains(key))
+            || PREFIXES.iter().chain([&topic_groups::PREFIX]).any(starts)
+    }
 }

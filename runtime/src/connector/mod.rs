@@ -3,6 +3,7 @@
 mod aliases;
 mod appearance;
 mod check;
+mod cover;
 pub(crate) mod delivery;
 mod describe;
 mod errors;

@@ -25,7 +25,8 @@ pub(super) fn check(
         ("admin", Role::Common),
     ] {
         let own = overrides(settings, prefix);
-        for (name, value) in &own {
+        let wrong = crate::clients::check_java(role, &own);
+        for name in own.keys() {
             let key = format!("{prefix}.override.{name}");
             if !rules.overrides.allows(name) {
                 // Kafka Connect's words.
@@ -37,8 +38,8 @@ pub(super) fn check(
                          configuration."
                     ),
                 );
-            } else if let Err(message) = crate::clients::check_java(role, name, value, &own) {
-                refuse(&key, &message);
+            } else if let Some(message) = wrong.get(name) {
+                refuse(&key, message);
             } else if name == "bootstrap.servers"
                 && role != Role::Consumer
                 && connector.kind() == ConnectorKind::Source

@@ -1,5 +1,7 @@
 //! How topics of a source are created: groups of settings, chosen by the topic's name.
 
+use std::collections::BTreeSet;
+
 use walbridge_connector_api::{ConfigProblem, Settings};
 use walbridge_pipeline::NamePattern;
 
@@ -44,13 +46,9 @@ impl TopicGroup {
 
 /// Returns the names of the groups in order, `default` not among them.
 fn names(settings: &Settings) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for name in settings.list(GROUPS) {
-        if name != DEFAULT && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+    let mut seen = BTreeSet::from([DEFAULT]);
+    let names = settings.list(GROUPS).into_iter();
+    names.filter(|name| seen.insert(name)).collect()
 }
 
 /// Reads the groups, `default` last.
@@ -60,17 +58,14 @@ fn names(settings: &Settings) -> Vec<&str> {
 pub(crate) fn read(settings: &Settings) -> Result<Vec<TopicGroup>, Vec<ConfigProblem>> {
     let mut problems = Vec::new();
     let names = names(settings);
-    let prefixes: Vec<String> = names
-        .iter()
-        .chain([&DEFAULT])
-        .map(|name| format!("{PREFIX}{name}."))
-        .collect();
-    for key in settings.raw().keys() {
-        let of_group = prefixes.iter().any(|prefix| {
-            key.strip_prefix(prefix.as_str())
-                .is_some_and(|own| !own.is_empty())
-        });
-        if key.starts_with(PREFIX) && key != GROUPS && !of_group {
+    let known: BTreeSet<&str> = names.iter().copied().chain([DEFAULT]).collect();
+    for key in settings.raw().keys().filter(|key| *key != GROUPS) {
+        let Some(own) = key.strip_prefix(PREFIX) else {
+            continue;
+        };
+        // A group's name may have dots in it; each dot may be its end.
+        let mut ends = own.match_indices('.').map(|(at, _)| at);
+        if !ends.any(|at| at + 1 < own.len() && known.contains(&own[..at])) {
             problems.push(ConfigProblem::new(
                 key,
                 format!("Unknown configuration \"{key}\": {GROUPS} lists no such group"),

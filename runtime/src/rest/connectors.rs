@@ -163,24 +163,10 @@ async fn put(
     initial: Option<TargetState>,
     create: bool,
 ) -> Answer {
-    let (config, changed) = {
-        let configs = api.shared.configs();
-        let stored = configs
-            .get(&name)
-            .filter(|_| !create)
-            .map(|entry| &entry.config);
-        let config = restore(definition(api, &config).as_ref(), config, stored);
-        let changed = changed(&name, stored, &config);
-        (config, changed)
-    };
-    let shared = &api.shared;
-    connector::check_for(
-        &shared.catalog,
-        &shared.resolver,
-        &config,
-        &shared.config.rules,
-    )?
-    .accept()?;
+    let put = name.clone();
+    let (config, changed) = api
+        .apart(move |api| accepted(api, &put, config, create))
+        .await?;
     let put = name.clone();
     let created = api
         .herder
@@ -199,6 +185,32 @@ async fn put(
     };
     answer.extensions_mut().insert(changed);
     Ok(answer)
+}
+
+/// Checks a configuration that is to be written; returns it with its secrets, and what it changes.
+fn accepted(
+    api: &Api,
+    name: &str,
+    config: BTreeMap<String, String>,
+    create: bool,
+) -> Result<(BTreeMap<String, String>, Changed), ApiError> {
+    let (config, changed) = {
+        let configs = api.shared.configs();
+        let stored = configs.get(name).filter(|_| !create);
+        let stored = stored.map(|entry| &entry.config);
+        let config = restore(definition(api, &config).as_ref(), config, stored);
+        let changed = changed(name, stored, &config);
+        (config, changed)
+    };
+    let shared = &api.shared;
+    connector::check_for(
+        &shared.catalog,
+        &shared.resolver,
+        &config,
+        &shared.config.rules,
+    )?
+    .accept()?;
+    Ok((config, changed))
 }
 
 /// Says for the log what a write does: the connector, and the keys whose values differ.

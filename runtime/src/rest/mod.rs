@@ -3,6 +3,7 @@
 //! Reading answers from what the worker knows; writing goes through the herder's loop and answers when
 //! it is done. Every error, also one of the router's, is `{"error_code": …, "message": …}`.
 
+mod apart;
 mod at;
 mod body;
 mod connectors;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post, put};
+use tokio::sync::Semaphore;
 
 pub(crate) use server::{Door, bind, serve};
 
@@ -40,6 +42,8 @@ struct Api {
     shared: Arc<Shared>,
     herder: Herder,
     access: Arc<Access>,
+    /// Who may work apart at the moment.
+    places: Arc<Semaphore>,
 }
 
 fn router(api: Api) -> Router {

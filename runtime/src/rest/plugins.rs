@@ -59,10 +59,16 @@ pub(super) async fn validate(
     Path(plugin): Path<String>,
     bytes: Bytes,
 ) -> Answer {
-    let config = body::config(&body::object(&bytes)?)?;
+    let infos = api.apart(move |api| validated(api, &plugin, &bytes)).await;
+    Ok(Json(infos?).into_response())
+}
+
+/// Checks the configuration that a body holds, and describes it with what is wrong.
+fn validated(api: &Api, plugin: &str, bytes: &Bytes) -> Result<Value, ApiError> {
+    let config = body::config(&body::object(bytes)?)?;
     let class = config.get("connector.class").ok_or(ConfigError::NoClass)?;
     let catalog = &api.shared.catalog;
-    let (asked, given) = (catalog.find(&plugin), catalog.find(class));
+    let (asked, given) = (catalog.find(plugin), catalog.find(class));
     let same = asked.map(|asked| asked.class()) == given.map(|given| given.class());
     if given.is_some() && !same {
         return Err(ApiError::bad_request(format!(
@@ -70,7 +76,7 @@ pub(super) async fn validate(
         )));
     }
     if asked.is_none() {
-        return Err(ApiError::bad_request(catalog.unknown(&plugin)));
+        return Err(ApiError::bad_request(catalog.unknown(plugin)));
     }
     let class = class.clone();
     let config = {
@@ -78,7 +84,7 @@ pub(super) async fn validate(
         let configs = api.shared.configs();
         let stored = config.get("name").and_then(|name| configs.get(name));
         restore(
-            definition(&api, &config).as_ref(),
+            definition(api, &config).as_ref(),
             config,
             stored.map(|entry| &entry.config),
         )
@@ -86,5 +92,5 @@ pub(super) async fn validate(
     let worker = &api.shared.config;
     let checked = connector::check_for(catalog, &api.shared.resolver, &config, &worker.rules)?;
     let worker = &worker.converters;
-    Ok(Json(config_infos(&class, &checked, &config, worker)).into_response())
+    Ok(config_infos(&class, &checked, &config, worker))
 }

@@ -10,13 +10,14 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tower::Layer as _;
 use walbridge_connector_api::StopToken;
 
 use super::error::ApiError;
 use super::listen::{Incoming, Peer};
-use super::{Api, guard, negotiate, router, tls};
+use super::{Api, apart, guard, negotiate, router, tls};
 use crate::access::Access;
 use crate::config::{Listener, WorkerConfig};
 use crate::herder::Herder;
@@ -91,6 +92,7 @@ pub(crate) fn serve(
         shared,
         herder,
         access: door.access,
+        places: Arc::new(Semaphore::new(apart::PLACES)),
     };
     std::thread::Builder::new()
         .name("rest".into())
@@ -105,6 +107,8 @@ pub(crate) fn serve(
                 stopped(stop).await;
                 tokio::time::sleep(GRACE).await;
             });
+            // A connector's check that never comes back must not hold up the worker's end.
+            runtime.shutdown_background();
         })
 }
 

@@ -140,7 +140,11 @@ pub(crate) fn start_for(group: &str, keys: &[(&str, &str)], http: Client) -> Run
     } else {
         "http"
     };
-    let resolver = Resolver::with_env(|name| (name == "TOPIC_SECRET").then(|| "swordfish".into()));
+    let resolver = Resolver::with_env(|name| match name {
+        "TOPIC_SECRET" => Some("swordfish".into()),
+        "GATE" => Some(crate::apart::gate()),
+        _ => None,
+    });
     let worker = Worker::start(config, catalog(), resolver).unwrap();
     let url = format!("{scheme}://127.0.0.1:{}", worker.addresses()[0].port());
     let running = Running {

@@ -196,11 +196,9 @@ impl ConverterKind {
         own.retain(|name, _| known(name));
         let mut found = def.check(&own);
         for name in values.keys().filter(|name| !known(name)) {
-            let near =
-                ConfigDef::new(def.keys.clone()).check(&[(name.clone(), String::new())].into());
-            found.extend(near.into_iter().filter(|problem| {
-                problem.key == *name && problem.message.contains("did you mean")
-            }));
+            if def.nearest(name).is_some() {
+                found.push(ConfigProblem::new(name, def.unknown(name)));
+            }
         }
         let settings = def.settings(&own);
         if self == Self::Avro {

@@ -1,6 +1,6 @@
 //! The transforms of a connector in their order, each behind its predicate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use walbridge_connector_api::data::ConnectRecord;
 use walbridge_connector_api::{ConfigProblem, ConnectorError};
@@ -94,6 +94,7 @@ pub fn build(settings: &BTreeMap<String, String>) -> Result<Chain, Vec<ConfigPro
             problems.extend(found);
         }
     }
+    let predicates: BTreeSet<&str> = predicates.iter().map(String::as_str).collect();
     let mut stages = Vec::new();
     for alias in &transforms {
         match stage(settings, alias, &predicates) {
@@ -116,18 +117,25 @@ fn aliases(
 ) -> Vec<String> {
     let text = settings.get(key).map_or("", |text| text.trim());
     let mut names: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let (mut empty, mut twice) = (false, false);
     for name in text.split(',').map(str::trim).filter(|_| !text.is_empty()) {
         if name.is_empty() {
-            problems.push(ConfigProblem::new(
-                key,
-                format!("Configuration '{key}' values must not be empty."),
-            ));
-        } else if names.iter().any(|one| one == name) {
-            let why = "Duplicate alias provided.";
-            problems.push(ConfigProblem::invalid(key, text, why));
-        } else {
+            empty = true;
+        } else if seen.insert(name) {
             names.push(name.to_owned());
+        } else {
+            twice = true;
         }
+    }
+    // Once for the whole list, as Kafka Connect does: it is quoted in full.
+    if empty {
+        let words = format!("Configuration '{key}' values must not be empty.");
+        problems.push(ConfigProblem::new(key, words));
+    }
+    if twice {
+        let why = "Duplicate alias provided.";
+        problems.push(ConfigProblem::invalid(key, text, why));
     }
     names
 }
@@ -142,7 +150,7 @@ fn under(settings: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, 
 fn stage(
     settings: &BTreeMap<String, String>,
     alias: &str,
-    known: &[String],
+    known: &BTreeSet<&str>,
 ) -> Result<Stage, Vec<ConfigProblem>> {
     let prefix = format!("transforms.{alias}.");
     let mut problems = Vec::new();
@@ -177,7 +185,7 @@ fn stage(
             None
         }
         None => None,
-        Some(name) if known.iter().any(|one| one == name) => predicate(settings, name).ok(),
+        Some(name) if known.contains(name) => predicate(settings, name).ok(),
         Some(name) => {
             let why = format!("Predicate \"{name}\" is not in the list of predicates");
             problems.push(ConfigProblem::invalid(&key, name, &why));

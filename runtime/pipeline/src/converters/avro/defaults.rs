@@ -75,6 +75,37 @@ pub(super) fn write(out: &mut String, schema: &Schema, value: &Value) -> Result<
     Ok(())
 }
 
+/// Returns a field's schema with the field's own default, which counts before its type's
+/// `connect.default`.
+pub(super) fn of_field(
+    schema: &Schema,
+    own: &Json,
+    metadata: bool,
+) -> Result<Schema, ConvertError> {
+    let mut builder = schema.to_builder().default(read(schema, own)?);
+    if metadata && schema.default().is_none() {
+        builder = builder.parameter("io.confluent.connect.avro.field.default", "true");
+    }
+    Ok(builder.build()?)
+}
+
+/// Returns the schema of a field that may be null, with the default that counts.
+///
+/// As in Java there is none without a `connect.default`. Where there is one, the field's own says what it
+/// is: writers have put another form of bytes into `connect.default` (schema-registry's issue 1430), and a
+/// named type brings that of its first use along.
+pub(super) fn of_nullable(schema: &Schema, own: &Json) -> Result<Schema, ConvertError> {
+    if schema.default().is_none() {
+        return Ok(schema.clone());
+    }
+    let builder = schema.to_builder();
+    let builder = match read(schema, own)? {
+        Value::Null => builder.without_default(),
+        value => builder.default(value),
+    };
+    Ok(builder.build()?)
+}
+
 /// Reads a default.
 pub(super) fn read(schema: &Schema, json: &Json) -> Result<Value, ConvertError> {
     let wrong = || {

@@ -13,6 +13,8 @@
 //! * a decimal in a fixed number of bytes can be read;
 //! * enums, fixed bytes and unions of several types are read as Java reads them, but what was read
 //!   from them is written as text, bytes and structs;
+//! * the default of a field that may be null is its own where its type has a `connect.default`; Java takes
+//!   that of the type, whatever the field says;
 //! * a recursive schema is refused, but for the one that schemaless values have.
 
 mod anything;

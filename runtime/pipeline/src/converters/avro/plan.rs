@@ -184,22 +184,19 @@ impl Plans {
         Ok(made)
     }
 
-    /// Gives a field the default that Avro has for it, unless its type says one itself.
+    /// Gives a field the default that Avro has for it.
     fn with_default(&self, node: Node, field: &Members) -> Result<Node, ConvertError> {
-        let (Some(schema), Some(default)) = (&node.schema, field.get("default")) else {
-            return Ok(node);
+        let schema = match (&node.schema, field.get("default")) {
+            (Some(schema), Some(own)) if matches!(*node.shape, Shape::Optional { .. }) => {
+                defaults::of_nullable(schema, own)?
+            }
+            (Some(schema), Some(own)) if !field["type"].is_array() && !own.is_null() => {
+                defaults::of_field(schema, own, self.options.metadata)?
+            }
+            _ => return Ok(node),
         };
-        if default.is_null() || schema.default().is_some() || field["type"].is_array() {
-            return Ok(node);
-        }
-        let mut builder = schema
-            .to_builder()
-            .default(defaults::read(schema, default)?);
-        if self.options.metadata {
-            builder = builder.parameter("io.confluent.connect.avro.field.default", "true");
-        }
         Ok(Node {
-            schema: Some(builder.build()?),
+            schema: Some(schema),
             shape: node.shape,
         })
     }
