@@ -29,6 +29,7 @@ pub mod connector;
 pub mod crash;
 mod group;
 mod herder;
+mod lags;
 pub mod library;
 pub mod logging;
 pub mod metrics;

@@ -63,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) counts: WorkerCounts,
     views: Views,
     live: RwLock<BTreeMap<(String, u32), Arc<LiveTask>>>,
+    resting: RwLock<BTreeMap<(String, u32), Arc<LiveTask>>>,
     worker_id: String,
     startup: RwLock<Startup>,
 }
@@ -128,6 +129,7 @@ impl Shared {
             counts: WorkerCounts::default(),
             views: Views::default(),
             live: RwLock::default(),
+            resting: RwLock::default(),
             worker_id,
             startup: RwLock::new(Startup::Starting("opening the REST listeners".into())),
         }
@@ -175,12 +177,33 @@ impl Shared {
 
     pub(crate) fn add_live(&self, live: &Arc<LiveTask>) {
         let key = (live.connector.clone(), live.task);
+        write(&self.resting).remove(&key);
         write(&self.live).insert(key, Arc::clone(live));
     }
 
     pub(crate) fn remove_live(&self, connector: &str, task: u32) {
         let key = (connector.to_owned(), task);
-        write(&self.live).remove(&key);
+        let ended = write(&self.live).remove(&key);
+        if let Some(ended) = ended {
+            self.rest(ended);
+        }
+    }
+
+    /// Returns the tasks of this worker that do not run: they were at work here, or are paused.
+    pub(crate) fn resting(&self) -> RwLockReadGuard<'_, BTreeMap<(String, u32), Arc<LiveTask>>> {
+        read(&self.resting)
+    }
+
+    /// Keeps what is known of a task that does not run.
+    pub(crate) fn rest(&self, task: Arc<LiveTask>) {
+        task.end();
+        let key = (task.connector.clone(), task.task);
+        write(&self.resting).insert(key, task);
+    }
+
+    /// Forgets the resting tasks that are no more, or are others' by now.
+    pub(crate) fn forget_resting(&self, keep: impl Fn(&(String, u32)) -> bool) {
+        write(&self.resting).retain(|task, _| keep(task));
     }
 
     fn set_startup(&self, startup: Startup) {

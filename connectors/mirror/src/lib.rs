@@ -18,6 +18,7 @@
 mod check;
 mod connector;
 mod heartbeat;
+mod lag;
 mod position;
 mod remedy;
 mod route;
@@ -26,6 +27,7 @@ mod scout;
 mod selection;
 mod settings;
 mod task;
+mod watch;
 
 pub use connector::MirrorConnector;
 pub use heartbeat::HeartbeatConnector;

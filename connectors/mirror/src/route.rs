@@ -25,5 +25,14 @@ pub(crate) struct News {
     /// New partitions, with their topics ready at the target.
     pub(crate) starts: Vec<Start>,
     /// Where the known partitions end now.
+    pub(crate) ends: Ends,
+}
+
+/// Where partitions of the source end.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// When the source was asked, in milliseconds since 1970: it may have more by now.
+    pub(crate) asked_ms: i64,
+    /// The offset after the last record of each.
     pub(crate) ends: Vec<(TopicPartition, i64)>,
 }

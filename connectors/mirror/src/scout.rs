@@ -10,8 +10,9 @@ use walbridge_kafka::{Admin, ErrorKind, KafkaError, TopicDescription};
 
 use crate::position::Position;
 use crate::remedy;
-use crate::route::{News, Start};
+use crate::route::{Ends, News, Start};
 use crate::settings::Plan;
+use crate::task::now_ms;
 
 /// How often in a row a topic must be missing before it counts as deleted.
 const MISSING: u32 = 2;
@@ -120,17 +121,21 @@ impl Scout {
             }
         }
         self.check_gone()?;
+        let ends = self.ends()?;
+        let starts = std::mem::take(&mut self.starts);
+        Ok(News { starts, ends })
+    }
+
+    /// Asks the source where the known partitions end.
+    pub(crate) fn ends(&self) -> Result<Ends> {
+        let asked_ms = now_ms();
         let known = self.known.iter();
         let all: Vec<_> = known
             .flat_map(|(name, k)| parts(name, 0, k.partitions))
             .collect();
-        let ends = self.source.inspect(&all)?;
-        let ends = ends
-            .into_iter()
-            .map(|info| (info.partition, info.end))
-            .collect();
-        let starts = std::mem::take(&mut self.starts);
-        Ok(News { starts, ends })
+        let found = self.source.inspect(&all)?.into_iter();
+        let ends = found.map(|info| (info.partition, info.end)).collect();
+        Ok(Ends { asked_ms, ends })
     }
 
     /// Stops for all partitions at once whose next records are gone.

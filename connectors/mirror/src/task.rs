@@ -13,16 +13,20 @@ use walbridge_connector_api::{
 };
 use walbridge_kafka::{Consumer, ErrorKind, KafkaError};
 
+use crate::lag::{Due, Lag, Progress};
 use crate::position;
 use crate::remedy;
-use crate::route::{News, Start};
+use crate::route::{Ends, News, Start};
 use crate::schema_ids::SchemaIds;
 use crate::scout::Scout;
 use crate::settings::Plan;
+use crate::watch::Watch;
 
 /// How often progress without records (transaction markers, aborted records) is stored, and how often
 /// the source's consumer group is told how far the mirror is.
 const PROGRESS: Duration = Duration::from_secs(5);
+/// How often it is noted where partitions were seen to end.
+const SEEN: Duration = Duration::from_millis(500);
 /// How many empty batches are kept for use.
 const SPARE: usize = 8;
 
@@ -36,6 +40,7 @@ struct Place {
     /// When the last record before `next` was written, in milliseconds since 1970.
     written: i64,
     metrics: Arc<PartitionMetrics>,
+    progress: Arc<Progress>,
 }
 
 /// Records of one partition in a batch, one after another.
@@ -63,6 +68,9 @@ pub(crate) struct MirrorTask {
     /// Positions that are to be stored though no record goes with them.
     pending: Vec<OffsetEntry>,
     progress: Instant,
+    lag: Arc<Lag>,
+    /// When the ends that were seen are noted again.
+    seen: Due,
     spare: Vec<Batch>,
     done: HashMap<TopicPartition, i64>,
     news: Receiver<Result<News>>,
@@ -82,31 +90,18 @@ impl MirrorTask {
         let group = format!("{}-{}", context.group, context.connector);
         let consumer = Consumer::new(&plan.source.clone().or("group.id", &group))?;
         let (tell, news) = mpsc::channel();
-        let scout_stop = StopToken::new();
-        let (interval, stop) = (plan.refresh, scout_stop.clone());
-        let metrics = Arc::clone(&context.metrics);
+        let (scout_stop, lag) = (StopToken::new(), Arc::new(Lag::default()));
+        let watch = Watch {
+            stop: scout_stop.clone(),
+            lag: Arc::clone(&lag),
+            metrics: Arc::clone(&context.metrics),
+            interval: plan.refresh,
+            tell,
+        };
         let span = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name(format!("{}-scout", context.connector))
-            .spawn(move || {
-                let _entered = span.enter();
-                while !stop.sleep(interval) {
-                    let found = scout.survey();
-                    if let Err(error) = &found
-                        && error.disposition() == walbridge_connector_api::Disposition::Retry
-                    {
-                        // The task reads on when the cluster is back; to start anew would not help.
-                        tracing::warn!(%error, "topics cannot be compared");
-                        metrics.fact("trouble", error.to_string());
-                        continue;
-                    }
-                    metrics.fact("trouble", "");
-                    let over = found.is_err();
-                    if tell.send(found).is_err() || over {
-                        return;
-                    }
-                }
-            })
+            .spawn(move || span.in_scope(|| watch.run(scout)))
             .map_err(|error| ConnectorError::retry("NoThread", error.to_string()))?;
         let mut task = Self {
             plan,
@@ -117,17 +112,21 @@ impl MirrorTask {
             places: HashMap::new(),
             pending: Vec::new(),
             progress: Instant::now(),
+            lag,
+            seen: Due::every(SEEN),
             spare: Vec::new(),
             done: HashMap::new(),
             news,
             scout_stop,
             scout: Some(thread),
         };
-        task.take_up(first)?;
+        let ends = task.take_up(first)?;
+        task.lag.tell(&ends, &task.context.metrics);
         Ok(task)
     }
 
-    fn take_up(&mut self, news: News) -> Result<()> {
+    /// Begins to read what is new, and returns where the partitions end.
+    fn take_up(&mut self, news: News) -> Result<Ends> {
         if !news.starts.is_empty() {
             let at = |start: &Start| (start.partition.clone(), StartAt::Offset(start.next));
             let list: Vec<_> = news.starts.iter().map(at).collect();
@@ -164,43 +163,19 @@ impl MirrorTask {
                 topic: target.name.clone(),
                 partition: partition.partition,
             });
-            self.places.insert(
-                partition,
-                Place {
-                    next,
-                    stored: next,
-                    topic_id,
-                    fresh,
-                    written: -1,
-                    metrics,
-                },
-            );
-        }
-        if !news.ends.is_empty() {
-            let behind = |(partition, end): &(TopicPartition, i64)| {
-                let place = self.places.get(partition)?;
-                let seen = self.consumer.ends().get(partition).copied().unwrap_or(0);
-                let lag = (end - place.next.max(seen)).max(0);
-                place.metrics.lag.store(lag, Ordering::Relaxed);
-                Some(lag)
+            let progress = (self.lag).add(partition.clone(), next, Arc::clone(&metrics));
+            let place = Place {
+                next,
+                stored: next,
+                topic_id,
+                fresh,
+                written: -1,
+                metrics,
+                progress,
             };
-            let lag = news.ends.iter().filter_map(behind).sum();
-            let metrics = &self.context.metrics;
-            metrics.lag_transactions.store(lag, Ordering::Relaxed);
-            metrics.lag_records.store(lag, Ordering::Relaxed);
-            let (rows, bytes) = (&metrics.rows, &metrics.bytes);
-            let (rows, bytes) = (rows.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
-            if rows > 0 || lag == 0 {
-                // What has not been read can only be guessed, from what has been.
-                let each = bytes as f64 / rows.max(1) as f64;
-                let guess = (lag as f64 * each) as i64;
-                metrics.lag_bytes.store(guess, Ordering::Relaxed);
-            }
-            if lag == 0 {
-                metrics.lag_ms.store(0, Ordering::Relaxed);
-            }
+            self.places.insert(partition, place);
         }
-        Ok(())
+        Ok(news.ends)
     }
 
     /// Deals with an error of the consumer; some can be got over.
@@ -233,6 +208,8 @@ impl MirrorTask {
         // promised about them yet.
         tracing::warn!(topic = %partition.topic, partition = partition.partition, first, "begins later now");
         (place.next, place.stored) = (first, first);
+        place.progress.read(first);
+        place.progress.done(first, -1);
         self.pending.push(position::entry(
             &self.plan.alias,
             &partition,
@@ -254,12 +231,10 @@ impl MirrorTask {
         let names: Vec<Option<Arc<str>>> = names.collect();
         // Records come in runs of one partition: what is known of it is looked up once per run.
         let mut runs: Vec<Run> = Vec::new();
-        let mut newest = -1;
         for record in batch.records() {
             let Partition::Fixed(partition) = record.partition else {
                 continue;
             };
-            newest = newest.max(record.timestamp);
             let bytes = batch.bytes(record.value).map_or(0, <[u8]>::len) as u64;
             match runs.last_mut() {
                 Some(run) if run.topic == record.topic && run.partition == partition => {
@@ -300,18 +275,13 @@ impl MirrorTask {
             };
             (place.next, place.stored, place.fresh) = (next, next, false);
             place.written = written;
+            place.progress.read(next);
             batch.offsets.push(position::entry(
                 &self.plan.alias,
                 &partition,
                 next,
                 &place.topic_id,
             ));
-        }
-        let metrics = &self.context.metrics;
-        if newest >= 0 {
-            metrics
-                .lag_ms
-                .store((now - newest).max(0), Ordering::Relaxed);
         }
     }
 
@@ -342,6 +312,17 @@ impl MirrorTask {
         }
     }
 
+    /// Notes, now and then, where there was nothing more to read.
+    fn note_ends(&mut self) {
+        if self.seen.is_due() {
+            for (partition, end) in self.consumer.ends() {
+                if let Some(place) = self.places.get(partition) {
+                    place.progress.ends_at(*end);
+                }
+            }
+        }
+    }
+
     fn read(&mut self, batch: &mut Batch, wait: Duration) -> Result<usize> {
         let wait = if self.pending.is_empty() {
             wait
@@ -360,6 +341,7 @@ impl SourceTask for MirrorTask {
         while let Ok(news) = self.news.try_recv() {
             self.take_up(news?)?;
         }
+        self.note_ends();
         let mut batch = self
             .spare
             .pop()
@@ -407,6 +389,7 @@ impl SourceTask for MirrorTask {
             };
             if let Some(place) = self.places.get_mut(&partition) {
                 place.fresh = false;
+                place.progress.done(position.next, place.written);
                 if place.written >= 0 && position.next == place.next {
                     place.metrics.latency_ms.record(since(now, place.written));
                     place.written = -1;

@@ -46,6 +46,7 @@ mod origin;
 mod params;
 mod position;
 mod refusal;
+mod report;
 mod rows;
 mod schema;
 mod sink;

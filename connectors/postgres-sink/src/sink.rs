@@ -104,6 +104,8 @@ pub(crate) struct Sink {
     pub(crate) truncates: Vec<usize>,
     /// The newest END seen: position, number, commit time.
     pub(crate) newest: (u64, u64, i64),
+    /// When all that had come was applied, or the task began, µs since 1970.
+    pub(crate) even_us: i64,
     /// Whether people were told that rows are missing.
     pub(crate) waits: bool,
     /// Memory for the key at hand.
@@ -135,6 +137,11 @@ impl Sink {
             undecided: Vec::new(),
             current: None,
             newest: (position.commit_lsn.0, position.seq, position.commit_ts),
+            even_us: if position.phase == Phase::Streaming {
+                -1
+            } else {
+                crate::task::now_us()
+            },
             position,
             search: None,
             passing: false,

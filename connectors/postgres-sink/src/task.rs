@@ -1,13 +1,11 @@
 //! The sink as a task: what the runtime calls.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use walbridge_connector_api::{
     Applied, Batch, ConnectorError, PartitionInfo, Result, SinkControl, SinkTask, StartAt,
     TaskContext,
 };
-use walbridge_postgres::Lsn;
 
 use crate::config::Config;
 use crate::follow::Progress;
@@ -239,42 +237,6 @@ impl Sink {
             self.commit_loading()?;
         }
         Ok(false)
-    }
-
-    /// Shows how far the target is.
-    pub(crate) fn report(&self) {
-        let metrics = &self.context.metrics;
-        let at = &self.position;
-        let applied = match self.pending.transactions {
-            0 => at.commit_lsn,
-            _ => Lsn(metrics.position.load(Relaxed).max(0) as u64),
-        };
-        if self.pending.transactions == 0 {
-            metrics.position.store(at.commit_lsn.0 as i64, Relaxed);
-            metrics.sequence.store(at.seq as i64, Relaxed);
-        }
-        let (lsn, seq, _) = self.newest;
-        let done = metrics.sequence.load(Relaxed).max(0) as u64;
-        let behind = seq.saturating_sub(done);
-        metrics
-            .lag_bytes
-            .store(lsn.saturating_sub(applied.0) as i64, Relaxed);
-        metrics.lag_transactions.store(behind as i64, Relaxed);
-        let oldest = self
-            .current
-            .as_ref()
-            .map_or(at.commit_ts, |current| current.begin.ts_us);
-        let lag = if behind == 0 {
-            0
-        } else {
-            (now_us() - oldest).max(0) / 1000
-        };
-        metrics.lag_ms.store(lag, Relaxed);
-        metrics
-            .buffered_bytes
-            .store(self.buffered() as i64, Relaxed);
-        metrics.fact("phase", at.phase.as_str());
-        metrics.fact("commit_lsn", applied.to_string());
     }
 }
 

@@ -36,6 +36,7 @@ mod emit;
 mod feedback;
 mod filter;
 mod heartbeat;
+mod looks;
 mod monitor;
 mod offset;
 mod pace;

@@ -8,8 +8,9 @@ use walbridge_connector_api::Result;
 
 use crate::catalog::{Catalog, number};
 use crate::config::Autocreate;
+use crate::looks::Looks;
 use crate::publication;
-use crate::shared::Shared;
+use crate::shared::{Shared, now_us};
 use crate::slot::{self, Retention};
 
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -32,6 +33,7 @@ struct Watch {
     tables_at: Option<Instant>,
     warned: bool,
     left_out: BTreeSet<u32>,
+    looks: Looks,
 }
 
 impl Watch {
@@ -41,8 +43,9 @@ impl Watch {
             Some(catalog) => catalog,
             none => none.insert(Catalog::open(&options.database, &shared.stop)?),
         };
+        let asked_ms = now_us() / 1000;
         if let Some(retention) = slot::retention(catalog, &options.slot)? {
-            report(shared, &retention);
+            report(shared, &retention, &mut self.looks, asked_ms);
             // Half the limit is used up: time to say so, while there is time to act.
             let short = retention.safe.is_some_and(|safe| safe < retention.retained);
             if (short || retention.endangered) && !self.warned {
@@ -72,7 +75,7 @@ impl Watch {
     }
 }
 
-fn report(shared: &Shared, retention: &Retention) {
+fn report(shared: &Shared, retention: &Retention, looks: &mut Looks, asked_ms: i64) {
     let metrics = &shared.metrics;
     let gauge = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     metrics
@@ -85,8 +88,7 @@ fn report(shared: &Shared, retention: &Retention) {
     if !confirmed.is_zero() {
         let lag = retention.current.since(confirmed);
         metrics.lag_bytes.store(gauge(lag), Ordering::Relaxed);
-        if lag == 0 || shared.is_even() {
-            metrics.lag_ms.store(0, Ordering::Relaxed);
-        }
+        let since = looks.behind_since(retention.current, confirmed, shared.is_even(), asked_ms);
+        metrics.measured(asked_ms, since);
     }
 }

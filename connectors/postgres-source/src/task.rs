@@ -136,8 +136,6 @@ impl SourceTask for Task {
                 continue;
             };
             if self.sequence.replace(sequence) != Some(sequence) {
-                let age = now_us() - number("ts_usec").unwrap_or_default();
-                metrics.lag_ms.store((age / 1000).max(0), Ordering::Relaxed);
                 metrics.sequence.store(
                     i64::try_from(sequence).unwrap_or(i64::MAX),
                     Ordering::Relaxed,

@@ -3,6 +3,7 @@
 
 mod apply;
 mod client;
+mod clock;
 mod folder;
 mod password;
 mod status;

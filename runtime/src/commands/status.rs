@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::client::{Client, Failure, Target};
+use super::clock::clock;
 use super::{CONFIGURATION, ENVIRONMENT, fail, say};
 
 /// Shows the group, its connectors and their tasks; fails if something has failed.
@@ -94,11 +95,19 @@ fn details(details: &Value) -> String {
     } else if let Some(phase) = details["phase"].as_str() {
         words.push_str(&format!(", {phase}"));
     }
-    let lag = |key: &str| details[key].as_i64();
-    if let (Some(bytes), Some(ms)) = (lag("lag_bytes"), lag("lag_ms")) {
-        words.push_str(&format!(", {bytes} bytes and {ms} ms behind"));
-    }
+    words.push_str(&lag(details).unwrap_or_default());
     words
+}
+
+/// Says how far a task is behind, or since when nobody knows.
+fn lag(details: &Value) -> Option<String> {
+    let ms = details["lag_ms"].as_u64();
+    if let Some(since) = details["lag_unknown_since_ms"].as_u64() {
+        let at_most = ms.map_or_else(String::new, |ms| format!(", at most {ms} ms behind"));
+        return Some(format!(", lag unknown since {}{at_most}", clock(since)));
+    }
+    let (bytes, ms) = (details["lag_bytes"].as_i64()?, ms?);
+    Some(format!(", {bytes} bytes and {ms} ms behind"))
 }
 
 #[cfg(test)]
@@ -113,12 +122,14 @@ mod tests {
             "tasks": [
                 { "id": 0, "state": "FAILED", "worker_id": "a:1", "trace": "Broken: it is\nCaused by: x\nWhat to do: mend it" },
                 { "id": 1, "state": "RUNNING", "worker_id": "b:2", "details": { "phase": "streaming", "lag_bytes": 5, "lag_ms": 7 } },
+                { "id": 2, "state": "RUNNING", "worker_id": "b:2", "details": { "lag_bytes": null, "lag_ms": 60000, "lag_unknown_since_ms": 1000 } },
             ],
         } } });
         assert_eq!(
             describe(&health, &all).join("\n"),
             "2 workers: a:1, b:2 (leader b:2)\ns (source) RUNNING\n  task 0 FAILED on a:1\n    Broken: it is\n    \
-             What to do: mend it\n  task 1 RUNNING on b:2, streaming, 5 bytes and 7 ms behind"
+             What to do: mend it\n  task 1 RUNNING on b:2, streaming, 5 bytes and 7 ms behind\n  \
+             task 2 RUNNING on b:2, lag unknown since 1970-01-01T00:00:01Z, at most 60000 ms behind"
         );
     }
 }

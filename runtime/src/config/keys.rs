@@ -330,6 +330,13 @@ fn task_keys() -> Vec<ConfigKey> {
             "60000",
         )
         .min(1000),
+        key(
+            "task.lag.unknown.after.ms",
+            Long,
+            "A task's lag is called unknown if the far end has not said for so long how far it is.",
+            "15000",
+        )
+        .min(1000),
     ]
 }
 

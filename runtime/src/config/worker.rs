@@ -46,6 +46,8 @@ pub struct TaskLimits {
     pub backoff_max: Duration,
     /// How long a task that has work may stand still before it is called stuck.
     pub stuck_after: Duration,
+    /// How long a lag that nobody measures counts as known.
+    pub lag_unknown_after: Duration,
     /// Whether topics may be created.
     pub create_topics: bool,
     /// Partitions of a created topic; -1 for the broker's default.
@@ -363,6 +365,7 @@ fn valid(settings: &Settings, listeners: Vec<Listener>, access: RestAccess) -> W
             backoff: settings.millis("errors.restart.backoff.ms"),
             backoff_max: settings.millis("errors.restart.backoff.max.ms"),
             stuck_after: settings.millis("task.stuck.after.ms"),
+            lag_unknown_after: settings.millis("task.lag.unknown.after.ms"),
             create_topics: settings.flag("topic.creation.enable"),
             topic_partitions: number("topic.creation.default.partitions"),
             topic_replication_factor: number("topic.creation.default.replication.factor"),

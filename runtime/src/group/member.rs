@@ -14,6 +14,7 @@ use super::plan;
 use super::record::{AppliedTo, GroupRecord, Progress, Request, TaskId};
 use super::standing::{LeaseMove, Standing, State};
 use super::view::{Change, View};
+use crate::task::Measured;
 
 /// How often the thread looks whether there is something to write.
 const TICK: Duration = Duration::from_millis(100);
@@ -194,6 +195,15 @@ impl Member {
         let mut tasks = progress.tasks.iter();
         let (_, details) = tasks.find(|(id, _)| id == task)?;
         Some(details.clone())
+    }
+
+    /// Returns what any worker said last of a task's lag.
+    pub(crate) fn measured_last(&self, task: &TaskId) -> Option<Measured> {
+        let inner = self.inner();
+        let all = inner.view.progress().values();
+        let of_task = all.flat_map(|progress| progress.tasks.iter().filter(|(id, _)| id == task));
+        let said = of_task.filter_map(|(_, details)| Measured::read(details));
+        said.max_by_key(|measured| measured.at_ms)
     }
 
     /// Returns how far the sink tasks of a connector on other workers had applied when those said so.

@@ -13,6 +13,7 @@ mod order;
 mod reconcile;
 mod request;
 mod status;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,14 +27,11 @@ pub(crate) use group_offsets::group_of;
 use crate::group::{Progress, Request, State};
 use crate::state::{Answer, ConnectorEntry, RunState};
 use crate::stores::Restart;
-use crate::task::{TaskEvent, TaskHandle, TaskSpec, now_ms};
+use crate::task::{TaskEvent, TaskHandle, TaskSpec};
 use crate::worker::Shared;
 
 /// How often the loop looks after what waits for time to pass.
 const TICK: Duration = Duration::from_millis(250);
-
-/// How often the group hears what the tasks of this worker say of themselves.
-const TELL: Duration = Duration::from_secs(3);
 
 /// How often the leader looks for workers to forget.
 const FORGET: Duration = Duration::from_secs(60);
@@ -279,35 +277,11 @@ impl Loop {
             self.forget_gone();
         }
         self.shared.live().values().for_each(|live| live.look());
+        self.forget_resting();
         self.tell();
         self.look_after_deferred();
         self.look_after_asked();
         self.acknowledge();
-    }
-
-    /// Lets the other workers know what the tasks here say of themselves, so that any worker can answer.
-    fn tell(&mut self) {
-        if self.told.0.elapsed() < TELL || !self.shared.lease.is_held() {
-            return;
-        }
-        let mut progress = Progress::default();
-        for (task, live) in self.shared.live().iter() {
-            progress.tasks.push((task.clone(), live.details()));
-            let applied: Vec<_> = live
-                .applied()
-                .into_iter()
-                .map(|(at, offset)| (at.topic.to_string(), at.partition, offset))
-                .collect();
-            if !applied.is_empty() {
-                progress.applied.push((task.clone(), applied));
-            }
-        }
-        self.told.0 = Instant::now();
-        if self.told.1 != progress {
-            self.told.1 = progress.clone();
-            progress.at_ms = now_ms();
-            self.shared.member.tell(progress);
-        }
     }
 
     /// Takes workers that have been gone for long out of the topic, as the leader.

@@ -36,7 +36,7 @@ impl Loop {
             match entry.target {
                 TargetState::Started if waits => self.hold(name, number, &config),
                 TargetState::Started => self.want(name, number, config),
-                TargetState::Paused => self.set_task(name, number, RunState::Paused, None),
+                TargetState::Paused => self.pause(name, number, &config),
                 TargetState::Stopped => {}
             }
         }
@@ -89,23 +89,7 @@ impl Loop {
 
     fn launch(&mut self, spec: TaskSpec) {
         self.incarnation += 1;
-        let class = spec
-            .config
-            .get("connector.class")
-            .map(String::as_str)
-            .unwrap_or_default();
-        let connector = self.shared.catalog.find(class);
-        let kind = connector.map_or(ConnectorKind::Source, |c| c.kind());
-        let classes = connector.map_or_else(Classes::new, |connector| {
-            classes(&self.shared.config, connector.as_ref(), &spec.config)
-        });
-        let (about, stuck_after) = ((kind, classes), self.shared.config.limits.stuck_after);
-        let live = Arc::new(LiveTask::new(
-            &spec.connector,
-            spec.task,
-            about,
-            stuck_after,
-        ));
+        let live = Arc::new(self.describe(&spec.connector, spec.task, &spec.config));
         let report = task::reporter(
             self.events.clone(),
             &spec.connector,
@@ -137,6 +121,31 @@ impl Loop {
                 counted: failed,
             },
         );
+    }
+
+    /// Notes that a task is paused; what is known of its lag stays known as of then.
+    fn pause(&self, name: &str, number: u32, config: &BTreeMap<String, String>) {
+        self.set_task(name, number, RunState::Paused, None);
+        let key = (name.to_owned(), number);
+        let known = |all: &BTreeMap<(String, u32), Arc<LiveTask>>| all.contains_key(&key);
+        if !known(&self.shared.live()) && !known(&self.shared.resting()) {
+            let task = self.describe(name, number, config);
+            self.shared.rest(Arc::new(task));
+        }
+    }
+
+    /// Returns what is known of a task before it runs.
+    fn describe(&self, name: &str, number: u32, config: &BTreeMap<String, String>) -> LiveTask {
+        let shared = &self.shared;
+        let class = config.get("connector.class").map_or("", String::as_str);
+        let connector = shared.catalog.find(class);
+        let kind = connector.map_or(ConnectorKind::Source, |c| c.kind());
+        let classes = connector.map_or_else(Classes::new, |connector| {
+            classes(&shared.config, connector.as_ref(), config)
+        });
+        let before = shared.measured_before(&(name.to_owned(), number));
+        let (about, limits) = ((kind, classes), &shared.config.limits);
+        LiveTask::new(name, number, about, limits, before)
     }
 
     /// Ends the connector's tasks from this number on.

@@ -10,6 +10,9 @@ pub(super) type PartitionMetric = (Metric, fn(&PartitionMetrics, f64) -> Option<
 
 const PARTITION: &[&str] = &["source", "target", "topic", "partition"];
 
+/// The metric that is true only as long as the source's cluster answers.
+pub(super) const LAG: &str = "kafka_connect_mirror_mirrorsourceconnector_record_lag";
+
 /// `kafka.connect.mirror:type=MirrorSourceConnector`.
 pub(super) const MIRROR: [PartitionMetric; 13] = [
     (
@@ -110,9 +113,9 @@ pub(super) const MIRROR: [PartitionMetric; 13] = [
     ),
     (
         gauge(
-            "kafka_connect_mirror_mirrorsourceconnector_record_lag",
+            LAG,
             PARTITION,
-            "Records that have not been copied; walbridge's own, MirrorMaker has none",
+            "Records that have not been copied; NaN while that is unknown; walbridge's own, MirrorMaker has none",
         ),
         |p, _| p.lag().map(Value::Whole),
     ),

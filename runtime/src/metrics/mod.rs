@@ -10,6 +10,7 @@
 //! means and extremes are of the last half minute to a minute, and not a number if nothing was in it.
 
 mod connector;
+mod lag;
 mod metric;
 mod mirror;
 mod own;
@@ -18,6 +19,7 @@ mod source;
 mod task;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,8 +29,10 @@ use prometheus_client::registry::Registry;
 use walbridge_connector_api::ConnectorKind;
 
 use self::connector::Attribute;
+use self::lag::Shown;
 pub use self::metric::{Kind, Metric};
 use self::metric::{Labels, Value, family};
+use crate::lags::Lags;
 use crate::state::RunState;
 use crate::task::LiveTask;
 use crate::worker::Shared;
@@ -53,7 +57,8 @@ pub fn all() -> Vec<(&'static str, Vec<Metric>)> {
     let rebalance = worker::REBALANCE.iter().map(|(metric, _)| *metric);
     let connector = connector::CONNECTOR.iter().map(|(metric, _)| *metric);
     let mirror = mirror::MIRROR.iter().map(|(metric, _)| *metric);
-    let mut own = of_tasks(&own::OWN);
+    let mut own: Vec<_> = lag::LAG.iter().map(|(metric, _)| *metric).collect();
+    own.extend(of_tasks(&own::OWN));
     own.push(own::FAILED);
     vec![
         ("connect-worker-metrics", worker),
@@ -92,7 +97,7 @@ impl Collector for Everything {
         self.states(encoder, &live)?;
         self.connectors(encoder)?;
         tasks(encoder, &live)?;
-        mirrors(encoder, &live)
+        self.lags(encoder, &live)
     }
 }
 
@@ -122,18 +127,24 @@ fn tasks(encoder: &mut DescriptorEncoder<'_>, live: &[Arc<LiveTask>]) -> fmt::Re
     Ok(())
 }
 
-fn mirrors(encoder: &mut DescriptorEncoder<'_>, live: &[Arc<LiveTask>]) -> fmt::Result {
-    let all: Vec<_> = live
-        .iter()
-        .flat_map(|task| {
+fn mirrors<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    tasks: impl Iterator<Item = &'a Shown>,
+) -> fmt::Result {
+    let all: Vec<_> = tasks
+        .flat_map(|shown| {
+            let (task, unknown) = (&shown.task, shown.is_unknown());
             let window = task.counts.window_seconds();
             let all = task.metrics.partitions().into_iter();
-            all.map(move |partition| (partition, window))
+            all.map(move |partition| (partition, window, unknown))
         })
         .collect();
     for (metric, read) in &mirror::MIRROR {
-        let all = all.iter().filter_map(|(partition, window)| {
-            let (of, value) = (&partition.of, read(partition, *window)?);
+        let all = all.iter().filter_map(|(partition, window, unknown)| {
+            let (of, mut value) = (&partition.of, read(partition, *window)?);
+            if *unknown && metric.name == mirror::LAG {
+                value = Value::Real(f64::NAN);
+            }
             let number = of.partition.to_string();
             let labels = vec![
                 of.source.clone(),
@@ -188,6 +199,37 @@ impl Everything {
             (of(name, *task), Value::flag(failed))
         });
         family(encoder, &own::FAILED, all)
+    }
+
+    /// How far this worker's tasks are behind, at work or not, and what is copied by those at work.
+    fn lags(&self, encoder: &mut DescriptorEncoder<'_>, live: &[Arc<LiveTask>]) -> fmt::Result {
+        let resting: Vec<Arc<LiveTask>> = self.0.resting().values().map(Arc::clone).collect();
+        let lags = Lags::now(&self.0);
+        let shown = |tasks: &[Arc<LiveTask>]| {
+            let each = tasks.iter().map(|task| {
+                let (id, lag) = (of(&task.connector, task.task), lags.of_own(task));
+                (
+                    id,
+                    Shown {
+                        task: Arc::clone(task),
+                        lag,
+                    },
+                )
+            });
+            each.collect::<BTreeMap<Labels, Shown>>()
+        };
+        let mut all = shown(&resting);
+        let live = shown(live);
+        mirrors(encoder, live.values())?;
+        // One that has ended in this moment stands among those at work, too.
+        all.extend(live);
+        for (metric, read) in &lag::LAG {
+            let all = all
+                .iter()
+                .filter_map(|(id, shown)| Some((id.clone(), read(shown)?)));
+            family(encoder, metric, all)?;
+        }
+        Ok(())
     }
 
     /// The connectors whose tasks this worker has made.

@@ -10,22 +10,22 @@ fn count(counter: &AtomicU64) -> Option<Value> {
     Some(Value::Count(counter.load(Relaxed)))
 }
 
-/// Returns a gauge that the connector has set, else what the loop knows.
-fn told(own: &AtomicI64, by_loop: Option<i64>) -> Option<i64> {
+/// Returns a gauge once it has been set.
+pub(super) fn told(own: &AtomicI64) -> Option<i64> {
     let own = own.load(Relaxed);
-    if own >= 0 { Some(own) } else { by_loop }
+    (own >= 0).then_some(own)
 }
 
 fn set(own: &AtomicI64) -> Option<Value> {
-    told(own, None).map(Value::Whole)
+    told(own).map(Value::Whole)
 }
 
-fn seconds(millis: i64) -> Value {
+pub(super) fn seconds(millis: i64) -> Value {
     Value::Real(millis as f64 / 1000.0)
 }
 
 /// The metrics of tasks.
-pub(super) const OWN: [TaskMetric; 17] = [
+pub(super) const OWN: [TaskMetric; 11] = [
     (
         counter("walbridge_task_rows", TASK, "Row changes or records"),
         |t| count(&t.metrics.rows),
@@ -45,55 +45,6 @@ pub(super) const OWN: [TaskMetric; 17] = [
     (
         counter("walbridge_task_transactions", TASK, "Source transactions"),
         |t| count(&t.metrics.transactions),
-    ),
-    (
-        gauge(
-            "walbridge_task_lag_records",
-            TASK,
-            "Records in Kafka that are not done yet: a sink's and a mirror's",
-        ),
-        |t| told(&t.metrics.lag_records, t.counts.lag_records.get()).map(Value::Whole),
-    ),
-    (
-        gauge(
-            "walbridge_task_lag_bytes",
-            TASK,
-            "Bytes between the newest known position and the task's: of write-ahead log, of a file; of records, \
-             a guess from their mean size",
-        ),
-        |t| told(&t.metrics.lag_bytes, t.counts.lag_bytes.get()).map(Value::Whole),
-    ),
-    (
-        gauge(
-            "walbridge_task_lag_transactions",
-            TASK,
-            "Source transactions (mirror: records) known but not yet done",
-        ),
-        |t| set(&t.metrics.lag_transactions),
-    ),
-    (
-        gauge(
-            "walbridge_task_lag_seconds",
-            TASK,
-            "Age of the oldest change not yet done, 0 when all is done; of a file, the time since all was done",
-        ),
-        |t| told(&t.metrics.lag_ms, t.counts.lag_ms.get()).map(seconds),
-    ),
-    (
-        gauge(
-            "walbridge_task_retained_wal_bytes",
-            TASK,
-            "Write-ahead log that the server keeps because of the slot",
-        ),
-        |t| set(&t.metrics.retained_wal_bytes),
-    ),
-    (
-        gauge(
-            "walbridge_task_safe_wal_bytes",
-            TASK,
-            "How much more write-ahead log may be kept before the slot is lost",
-        ),
-        |t| set(&t.metrics.safe_wal_bytes),
     ),
     (
         gauge(
@@ -118,7 +69,7 @@ pub(super) const OWN: [TaskMetric; 17] = [
             "How long ago the task last made progress or found nothing to do",
         ),
         |t| {
-            let then = told(&t.metrics.last_progress_ms, None)?;
+            let then = told(&t.metrics.last_progress_ms)?;
             let now = i64::try_from(now_ms()).unwrap_or(i64::MAX);
             Some(seconds((now - then).max(0)))
         },

@@ -15,6 +15,7 @@ use super::guard::Changed;
 use super::{Api, body, query, status};
 use crate::connector::{self, ConfigError};
 use crate::herder::Order;
+use crate::lags::Lags;
 use crate::secrets::{masked, restore};
 use crate::state::TargetState;
 use walbridge_connector_api::ConfigDef;
@@ -29,6 +30,7 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> A
     if expand.is_empty() {
         return Ok(Json(names).into_response());
     }
+    let lags = Lags::now(&api.shared);
     let mut all = Map::new();
     for name in names {
         let mut one = Map::new();
@@ -38,7 +40,7 @@ pub(super) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> A
             one.insert("info".into(), info);
         }
         if expand.iter().any(|what| what == "status")
-            && let Some(status) = status::of(&api, &name)
+            && let Some(status) = status::of(&api, &lags, &name)
         {
             one.insert("status".into(), status);
         }

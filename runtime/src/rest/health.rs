@@ -7,9 +7,10 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::Api;
 use super::error::{Answer, ApiError};
 use super::guard::Trusted;
+use super::{Api, degraded};
+use crate::lags::Lags;
 use crate::state::RunState;
 use crate::worker::Startup;
 use crate::{CONNECT_VERSION, VERSION, metrics};
@@ -39,19 +40,31 @@ pub(super) async fn health(
             )
         }
         Startup::Ready => {
-            let message = "Worker has completed startup and is ready to handle requests.";
-            let mut body = json!({ "status": "healthy", "message": message });
+            let reasons = degraded::reasons(&api);
+            let mut body = well(&reasons);
             if trusted.0 {
                 let (waiting, stuck) = held_up(&api);
                 body["group"] = api.shared.member.describe();
                 body["failed"] = json!(failed(&api));
                 body["waiting"] = json!(waiting);
                 body["stuck"] = json!(stuck);
+                body["degraded"] = json!(reasons);
             }
             (StatusCode::OK, body)
         }
     };
     Ok((answer.0, Json(answer.1)).into_response())
+}
+
+/// Says whether all is well: a worker that serves while something is behind must not be started anew for it.
+fn well(reasons: &[Value]) -> Value {
+    if reasons.is_empty() {
+        let message = "Worker has completed startup and is ready to handle requests.";
+        return json!({ "status": "healthy", "message": message });
+    }
+    let message =
+        "Worker is ready to handle requests, but not all connectors of its group are well.";
+    json!({ "status": "degraded", "message": message })
 }
 
 fn failed(api: &Api) -> Vec<Value> {
@@ -85,9 +98,10 @@ fn failed(api: &Api) -> Vec<Value> {
 /// Returns the tasks that wait for something out of reach, and those that stand still without a word.
 fn held_up(api: &Api) -> (Vec<Value>, Vec<Value>) {
     let names = api.shared.statuses().names();
+    let lags = Lags::now(&api.shared);
     let (mut waiting, mut stuck) = (Vec::new(), Vec::new());
     for name in names {
-        let status = super::status::of(api, &name).unwrap_or_default();
+        let status = super::status::of(api, &lags, &name).unwrap_or_default();
         let tasks = status["tasks"].as_array();
         for task in tasks.into_iter().flatten() {
             let (details, trace) = (&task["details"], task["trace"].as_str());

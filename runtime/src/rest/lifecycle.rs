@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::error::{Answer, ApiError};
 use super::{Api, query, status};
 use crate::herder::Order;
+use crate::lags::Lags;
 use crate::state::{RunState, TargetState};
 
 async fn target(api: &Api, name: String, target: TargetState, done: StatusCode) -> Answer {
@@ -41,7 +42,8 @@ pub(super) async fn restart(
     let only_failed = query::flag(query.as_deref(), "onlyFailed");
     let asked = name.clone();
     // The answer is the plan: some of it is done before anybody could look.
-    let planned = status::of(&api, &name).map(|status| plan(status, tasks, only_failed));
+    let planned = status::of(&api, &Lags::now(&api.shared), &name)
+        .map(|status| plan(status, tasks, only_failed));
     api.herder
         .ask(Order::Restart {
             name: asked,

@@ -8,6 +8,7 @@ mod at;
 mod body;
 mod connectors;
 mod dead_letters;
+mod degraded;
 mod error;
 mod guard;
 mod health;

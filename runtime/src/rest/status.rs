@@ -10,11 +10,13 @@ use serde_json::{Map, Value, json};
 use super::Api;
 use super::connectors::kind;
 use super::error::{Answer, ApiError};
+use crate::group::TaskId;
+use crate::lags::Lags;
 use crate::state::{RunState, Status, TargetState};
 
 /// `GET /connectors/{connector}/status`
 pub(super) async fn connector(State(api): State<Api>, Path(name): Path<String>) -> Answer {
-    of(&api, &name)
+    of(&api, &Lags::now(&api.shared), &name)
         .map(|status| Json(status).into_response())
         .ok_or_else(|| ApiError::not_found(format!("No status found for connector {name}")))
 }
@@ -26,12 +28,13 @@ pub(super) async fn task(
 ) -> Answer {
     let missing = || ApiError::not_found(format!("No status found for task {name}-{task}"));
     let number = number(&task)?.ok_or_else(missing)?;
-    let statuses = api.shared.statuses();
-    let status = statuses.task(&name, number);
+    let status = api.shared.statuses().task(&name, number).cloned();
     if status.is_none() && number >= count(&api, &name) {
         return Err(missing());
     }
-    Ok(Json(task_status(&api, &name, number, status)).into_response())
+    let lags = Lags::now(&api.shared);
+    let status = task_status(&api, &lags, &(name, number), status.as_ref());
+    Ok(Json(status).into_response())
 }
 
 /// Reads a task's number from a path, `None` if no task can have it; with anything but a number the path
@@ -44,15 +47,19 @@ pub(super) fn number(task: &str) -> Result<Option<u32>, ApiError> {
 }
 
 /// Returns a connector's status in Kafka Connect's shape.
-pub(super) fn of(api: &Api, name: &str) -> Option<Value> {
-    let kind = kind(api, name);
+pub(super) fn of(api: &Api, lags: &Lags<'_>, name: &str) -> Option<Value> {
+    // Before the statuses are locked: who notes a topic locks the configurations first.
+    let (kind, count) = (kind(api, name), count(api, name));
     let statuses = api.shared.statuses();
     let own = statuses.connector(name)?;
     let mut numbers: BTreeSet<u32> = statuses.tasks(name).map(|(task, _)| task).collect();
-    numbers.extend(0..count(api, name));
+    numbers.extend(0..count);
     let tasks: Vec<Value> = numbers
         .into_iter()
-        .map(|task| task_status(api, name, task, statuses.task(name, task)))
+        .map(|task| {
+            let id = (name.to_owned(), task);
+            task_status(api, lags, &id, statuses.task(name, task))
+        })
         .collect();
     Some(json!({ "name": name, "connector": common(own), "tasks": tasks, "type": kind }))
 }
@@ -82,9 +89,8 @@ fn common(status: &Status) -> Map<String, Value> {
     map
 }
 
-fn task_status(api: &Api, name: &str, task: u32, status: Option<&Status>) -> Value {
-    let id = (name.to_owned(), task);
-    let owner = api.shared.member.owner(&id);
+fn task_status(api: &Api, lags: &Lags<'_>, id: &TaskId, status: Option<&Status>) -> Value {
+    let owner = api.shared.member.owner(id);
     let status = match status {
         Some(status)
             if !matches!(status.state, RunState::Running | RunState::Failed)
@@ -102,10 +108,8 @@ fn task_status(api: &Api, name: &str, task: u32, status: Option<&Status>) -> Val
         },
     };
     let mut map = common(&status);
-    map.insert("id".into(), json!(task));
-    let here = api.shared.live().get(&id).map(|live| live.details());
-    let details = here.or_else(|| api.shared.member.details(&status.worker, &id));
-    if let Some(details) = details {
+    map.insert("id".into(), json!(id.1));
+    if let Some(details) = lags.details(id, &status.worker, status.state) {
         map.insert("details".into(), details);
     }
     Value::Object(map)

@@ -8,8 +8,6 @@ use std::time::{Duration, Instant};
 use walbridge_connector_api::{Batch, Spread, TaskMetrics, TopicPartition, Total};
 use walbridge_kafka::Consumer;
 
-use super::live::now_ms;
-
 /// Half of the window that rates, means and extremes are of, as in Kafka Connect
 /// (`metrics.sample.window.ms`).
 const HALF: Duration = Duration::from_secs(30);
@@ -68,7 +66,10 @@ pub(crate) struct TaskCounts {
     /// How far a sink is behind, told from the offsets alone.
     pub(crate) lag_records: Gauge,
     pub(crate) lag_bytes: Gauge,
-    pub(crate) lag_ms: Gauge,
+    /// Since when something in its topics has been undone, in milliseconds since 1970; 0 if all is done.
+    pub(crate) lag_since: Gauge,
+    /// When its Kafka last answered, in milliseconds since 1970.
+    pub(crate) lag_measured: Gauge,
     window: Mutex<Window>,
 }
 
@@ -196,6 +197,8 @@ pub(super) struct LagMeter {
     looked: Option<Instant>,
     /// The time of the first record of the newest batch, in milliseconds since 1970.
     oldest: i64,
+    /// When all was done last, in milliseconds since 1970.
+    even: i64,
 }
 
 impl Default for LagMeter {
@@ -203,6 +206,7 @@ impl Default for LagMeter {
         Self {
             looked: None,
             oldest: -1,
+            even: -1,
         }
     }
 }
@@ -215,11 +219,13 @@ impl LagMeter {
         }
     }
 
-    /// Measures, now and then. `applied` has per partition the first offset that the target does not have.
+    /// Measures, now and then. `applied` has per partition the first offset that the target does not have;
+    /// `answered_ms` is when Kafka last answered.
     pub(super) fn measure(
         &mut self,
         consumer: &Consumer,
         applied: &BTreeMap<TopicPartition, i64>,
+        answered_ms: i64,
         (counts, metrics): (&TaskCounts, &TaskMetrics),
     ) {
         if self.looked.is_some_and(|at| at.elapsed() < LAG) {
@@ -247,10 +253,11 @@ impl LagMeter {
         let each = metrics.bytes.load(Relaxed) as f64 / read as f64;
         counts.lag_bytes.set((lag as f64 * each) as i64);
         if lag == 0 {
-            counts.lag_ms.set(0);
-        } else if self.oldest >= 0 {
-            let now = i64::try_from(now_ms()).unwrap_or(i64::MAX);
-            counts.lag_ms.set((now - self.oldest).max(0));
+            self.even = answered_ms;
+            counts.lag_since.set(0);
+        } else {
+            counts.lag_since.set(self.oldest.max(self.even));
         }
+        counts.lag_measured.set(answered_ms);
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of a task while it runs on this worker.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,8 @@ use walbridge_connector_api::{ConnectorKind, TaskMetrics, TopicPartition};
 
 use super::counts::TaskCounts;
 use super::errors::ErrorCounters;
+use super::lag::{Behind, Measured, Standing};
+use crate::config::TaskLimits;
 
 /// Why and until when a task waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,13 @@ pub(crate) struct LiveTask {
     applied: Mutex<BTreeMap<TopicPartition, i64>>,
     since: Mutex<u64>,
     stuck_after: Duration,
+    lag_unknown_after: Duration,
+    /// What the task that was here before it knew of its lag.
+    before: Option<Measured>,
+    /// When it was made, in milliseconds since 1970.
+    born_ms: u64,
+    /// Whether it has ended and does not start again by itself.
+    ended: AtomicBool,
     /// The task's pulses when it was last looked at, and when each had last changed.
     moved: Mutex<[(u64, u64); 2]>,
 }
@@ -67,7 +76,8 @@ impl LiveTask {
         connector: &str,
         task: u32,
         (kind, classes): (ConnectorKind, Classes),
-        stuck_after: Duration,
+        limits: &TaskLimits,
+        before: Option<Measured>,
     ) -> Self {
         Self {
             connector: connector.to_owned(),
@@ -81,7 +91,11 @@ impl LiveTask {
             restarting: Mutex::default(),
             applied: Mutex::default(),
             since: Mutex::new(now_ms()),
-            stuck_after,
+            stuck_after: limits.stuck_after,
+            lag_unknown_after: limits.lag_unknown_after,
+            before,
+            born_ms: now_ms(),
+            ended: AtomicBool::new(false),
             moved: Mutex::new([(0, now_ms()); 2]),
         }
     }
@@ -111,8 +125,80 @@ impl LiveTask {
         }
     }
 
+    /// Notes that its thread has ended, or is about to.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether it is at work.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.ended.load(Ordering::Relaxed) {
+            true => Standing::AtRest,
+            false => Standing::AtWork,
+        }
+    }
+
+    /// Returns what is known of its lag, and as of when; `None` if it is one that tells of none.
+    pub(crate) fn measured(&self) -> Option<Measured> {
+        let told = |gauge: &AtomicI64| u64::try_from(gauge.load(Ordering::Relaxed)).ok();
+        let (metrics, counts) = (&self.metrics, &self.counts);
+        let turned = metrics.turned_ms();
+        let tells = [
+            &metrics.lag_ms,
+            &metrics.lag_bytes,
+            &metrics.lag_records,
+            &metrics.lag_transactions,
+        ];
+        // Who tells a lag without a time measures it whenever its loop comes round.
+        let by_turn = || tells.into_iter().find_map(told).map(|_| turned);
+        let asked = counts
+            .lag_measured
+            .get()
+            .and_then(|at| u64::try_from(at).ok());
+        let at = told(&metrics.lag_measured_ms).or(asked).or_else(by_turn);
+        let Some(at_ms) = at.filter(|at| *at > 0) else {
+            return self.before.or_else(|| self.never_measured(turned));
+        };
+        let by_loop = counts
+            .lag_since
+            .get()
+            .and_then(|since| u64::try_from(since).ok());
+        let age = told(&metrics.lag_ms).map(|age| {
+            if age == 0 {
+                0
+            } else {
+                turned.saturating_sub(age)
+            }
+        });
+        let behind = match told(&metrics.lag_behind_since_ms).or(age).or(by_loop) {
+            None => Behind::Untold,
+            Some(0) => Behind::Nothing,
+            Some(since) => Behind::Since(since),
+        };
+        Some(Measured { at_ms, behind })
+    }
+
+    /// Returns since when nothing is known of a task that has never said anything and does not come round.
+    fn never_measured(&self, turned: u64) -> Option<Measured> {
+        let (at_ms, behind) = (self.born_ms, Behind::Untold);
+        let limit = u64::try_from(self.lag_unknown_after.as_millis()).unwrap_or(u64::MAX);
+        let quiet = now_ms().saturating_sub(turned.max(at_ms)) > limit;
+        let silent = quiet || self.standing() == Standing::AtRest;
+        silent.then_some(Measured { at_ms, behind })
+    }
+
+    /// Says of a task that is not at work only how far behind it may be.
+    pub(crate) fn rest_details(&self) -> Value {
+        let mut map = Map::new();
+        if let Some(measured) = self.measured() {
+            measured.write(&mut map);
+        }
+        Value::Object(map)
+    }
+
     /// Notes that a restart is under way.
     pub(super) fn begin_restart(&self) {
+        self.ended.store(false, Ordering::Relaxed);
         if let Ok(mut slot) = self.restarting.lock()
             && let Some(restarting) = slot.as_mut()
         {
@@ -197,6 +283,12 @@ impl LiveTask {
         }
         for (name, value) in self.metrics.gauges() {
             map.insert(name.into(), json!(value));
+        }
+        if let Some(records) = self.counts.lag_records.get() {
+            map.entry("lag_records").or_insert(json!(records));
+        }
+        if let Some(measured) = self.measured() {
+            measured.write(&mut map);
         }
         if let Some(errors) = self.errors.details() {
             map.insert("errors".into(), errors);

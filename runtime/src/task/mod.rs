@@ -12,6 +12,7 @@ mod counts;
 mod errors;
 mod exactly_once;
 mod input;
+mod lag;
 mod live;
 mod panics;
 mod record_sink;
@@ -26,6 +27,7 @@ mod tracking;
 mod watermark;
 
 pub(crate) use errors::{CONNECTOR, CONTEXT, COUNTERS, PARTITION, TOPIC};
+pub(crate) use lag::{Lag, Measured, Standing};
 pub(crate) use live::{Classes, LiveTask, now_ms};
 pub(crate) use panics::install_hook;
 pub(crate) use supervise::{TaskEvent, TaskHandle, TaskSpec, reporter, start};

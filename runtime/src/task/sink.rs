@@ -15,7 +15,7 @@ use walbridge_pipeline::Pipeline;
 use super::control::Control;
 use super::counts::LagMeter;
 use super::errors::{DeadLetterWriter, DeadLetters, Tolerance};
-use super::live::LiveTask;
+use super::live::{LiveTask, now_ms};
 use super::record_sink::RecordSinkTask;
 use super::subscription::Subscription;
 use super::tracking::TopicTracker;
@@ -80,6 +80,7 @@ pub(super) fn run(
         stop,
         live,
         refreshed: None,
+        answered_ms: -1,
         committed: Instant::now(),
         uncommitted: BTreeMap::new(),
         applied: BTreeMap::new(),
@@ -103,6 +104,8 @@ struct Run<'a> {
     stop: StopToken,
     live: &'a LiveTask,
     refreshed: Option<Instant>,
+    /// When Kafka last answered, in milliseconds since 1970.
+    answered_ms: i64,
     committed: Instant,
     uncommitted: BTreeMap<TopicPartition, i64>,
     /// Per partition the first offset that the target does not have.
@@ -148,7 +151,8 @@ impl Run<'_> {
             self.note(&applied);
             let about = (&*self.live.counts, &*self.live.metrics);
             let consumer = &self.control.consumer;
-            self.lag.measure(consumer, &self.applied, about);
+            let answered = self.answered_ms;
+            self.lag.measure(consumer, &self.applied, answered, about);
         }
         Ok(())
     }
@@ -178,6 +182,7 @@ impl Run<'_> {
     fn refresh(&mut self) -> Result<()> {
         let topics = self.admin.topics()?;
         self.refreshed = Some(Instant::now());
+        self.answered_ms = i64::try_from(now_ms()).unwrap_or(i64::MAX);
         let fresh = self.subscription.update(&topics)?;
         if fresh.is_empty() {
             return Ok(());

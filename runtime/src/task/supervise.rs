@@ -167,6 +167,7 @@ impl Supervisor {
             });
         }
         self.live.set_waiting(None);
+        self.live.end();
         (self.report)(TaskEvent::Failed(trace));
         let Some(pause) = pause else { return false };
         tracing::warn!(

@@ -6,6 +6,7 @@ mod window;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 pub use partition::{Copied, PartitionMetrics};
 pub use window::{Seen, Spread, Total};
@@ -18,6 +19,7 @@ macro_rules! task_metrics {
             $($(#[$cdoc])* pub $counter: AtomicU64,)*
             $($(#[$gdoc])* pub $gauge: AtomicI64,)*
             turns: AtomicU64,
+            turned_ms: AtomicU64,
             moves: AtomicU64,
             facts: Mutex<BTreeMap<&'static str, String>>,
             partitions: Mutex<BTreeMap<Copied, Arc<PartitionMetrics>>>,
@@ -29,6 +31,7 @@ macro_rules! task_metrics {
                     $($counter: AtomicU64::new(0),)*
                     $($gauge: AtomicI64::new(-1),)*
                     turns: AtomicU64::new(0),
+                    turned_ms: AtomicU64::new(0),
                     moves: AtomicU64::new(0),
                     facts: Mutex::default(),
                     partitions: Mutex::default(),
@@ -87,8 +90,13 @@ task_metrics! {
         lag_transactions,
         /// Records known but not yet done.
         lag_records,
-        /// Age of the oldest change not yet done, in milliseconds; 0 when all is done.
+        /// Age of the oldest change not yet done, in milliseconds; 0 when all is done. Who says
+        /// `lag_behind_since_ms` leaves it out.
         lag_ms,
+        /// When the far end was last asked how far it is, in milliseconds since 1970.
+        lag_measured_ms,
+        /// Since when something has been undone, in milliseconds since 1970; 0 if all was done at the last look.
+        lag_behind_since_ms,
         /// Write-ahead log the server keeps because of this task's slot, in bytes.
         retained_wal_bytes,
         /// How much more write-ahead log the server may keep before the slot is lost, in bytes.
@@ -118,10 +126,25 @@ impl TaskMetrics {
         }
     }
 
+    /// Notes that the far end was asked just now, and since when something has been undone.
+    pub fn measured(&self, now_ms: i64, behind_since_ms: Option<i64>) {
+        let since = behind_since_ms.map_or(0, |since| since.clamp(1, now_ms.max(1)));
+        self.lag_behind_since_ms.store(since, Ordering::Relaxed);
+        self.lag_measured_ms.store(now_ms, Ordering::Relaxed);
+    }
+
     /// Notes that the task's loop has come round once more, and whether there was a batch in it.
     pub fn turn(&self, batch: bool) {
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        self.turned_ms.store(now, Ordering::Relaxed);
         self.turns.fetch_add(1, Ordering::Relaxed);
         self.moves.fetch_add(u64::from(batch), Ordering::Relaxed);
+    }
+
+    /// Returns when the task's loop last came round, in milliseconds since 1970; 0 before the first time.
+    pub fn turned_ms(&self) -> u64 {
+        self.turned_ms.load(Ordering::Relaxed)
     }
 
     /// Returns two numbers: one changes as long as the task's loop goes round, the other as long as

@@ -28,6 +28,7 @@ pub(super) fn show(lab: &Lab, duration: Duration, terminal: bool) -> Result<()> 
         Some(started) => started.elapsed() >= duration,
         None => begun.elapsed() >= duration + LOADING,
     };
+    let mut read = Instant::now();
     let mut peak = 0;
     let mut broken = 0_u64;
     let mut ticks = 0_u64;
@@ -35,6 +36,7 @@ pub(super) fn show(lab: &Lab, duration: Duration, terminal: bool) -> Result<()> 
     while !over(started) && !ended.load(Ordering::Relaxed) {
         let text = match reader.read() {
             Ok(reading) => {
+                read = Instant::now();
                 if reading.sums.is_some() && started.is_none() {
                     started = Some(Instant::now());
                 }
@@ -53,7 +55,12 @@ pub(super) fn show(lab: &Lab, duration: Duration, terminal: bool) -> Result<()> 
                     line(&reading, begun)
                 }
             }
-            Err(error) => format!("  reading: {error:#}\n"),
+            Err(error) => {
+                let since = read.elapsed().as_secs_f64();
+                format!(
+                    "  lag unknown for {since:.1} s, because a database cannot be asked: {error:#}\n"
+                )
+            }
         };
         if terminal {
             // Back to the first line of the last drawing, then clear to the end of the screen.

@@ -1,6 +1,9 @@
 //! `lab status`: what runs, and how far the standby is.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use anyhow::Result;
+use serde_json::Value;
 use walbridge_lab::{Http, Identity, Lab, usage};
 
 use super::reading::Reader;
@@ -38,8 +41,8 @@ pub(super) fn run(lab: &Lab) -> Result<()> {
     for site in [lab.east(), lab.west()] {
         connectors(&http, site.name(), &site.connect_url());
     }
-    if let Ok(reading) = Reader::open(lab).and_then(|reader| reader.read()) {
-        println!(
+    match Reader::open(lab).and_then(|reader| reader.read()) {
+        Ok(reading) => println!(
             "lag: {} transactions, {} bytes, {} ms ({} committed east, {} applied west)",
             reading.behind(),
             reading
@@ -48,7 +51,8 @@ pub(super) fn run(lab: &Lab) -> Result<()> {
             reading.millis,
             reading.committed,
             reading.applied
-        );
+        ),
+        Err(error) => println!("lag: unknown, because a database cannot be asked: {error:#}"),
     }
     Ok(())
 }
@@ -68,13 +72,44 @@ fn connectors(http: &Http, site: &str, url: &str) {
             continue;
         };
         let tasks = status["tasks"].as_array().cloned().unwrap_or_default();
-        let states: Vec<&str> = tasks
-            .iter()
-            .filter_map(|task| task["state"].as_str())
-            .collect();
+        let states: Vec<String> = tasks.iter().map(state).collect();
         println!("{site}: {name} {}", states.join(", "));
         for trace in tasks.iter().filter_map(|task| task["trace"].as_str()) {
             println!("    {}", trace.lines().next().unwrap_or_default());
         }
+    }
+}
+
+/// Says in which state a task is, and since when nobody knows how far it is behind.
+fn state(task: &Value) -> String {
+    let state = task["state"].as_str().unwrap_or_default();
+    let details = &task["details"];
+    match details["lag_unknown_since_ms"].as_u64() {
+        None => state.to_owned(),
+        Some(since) => {
+            let age = UNIX_EPOCH.elapsed().unwrap_or_default();
+            let age = age.saturating_sub(Duration::from_millis(since));
+            let most = details["lag_ms"].as_u64().unwrap_or_default();
+            let age = age.as_secs();
+            format!("{state} (lag unknown for {age} s, at most {most} ms behind)")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_lag_that_nobody_knows_is_said_to_be_unknown() {
+        let known = json!({ "state": "RUNNING", "details": { "lag_ms": 3 } });
+        assert_eq!(state(&known), "RUNNING");
+        let details = json!({ "lag_ms": 70_000, "lag_unknown_since_ms": 1 });
+        let unknown = json!({ "state": "FAILED", "details": details });
+        let words = state(&unknown);
+        assert!(words.starts_with("FAILED (lag unknown for "), "{words}");
+        assert!(words.ends_with(", at most 70000 ms behind)"), "{words}");
     }
 }

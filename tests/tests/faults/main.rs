@@ -5,6 +5,8 @@
 //! `WALBRIDGE_TEST_SEED=S` repeats the choices of an earlier run. `WALBRIDGE_TEST_FAULT=Kafka(East)`
 //! lets only the faults happen whose names contain that.
 
+mod outages;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
