@@ -107,10 +107,12 @@ fn explain(error: tokio_postgres::Error, name: &str, user: &str) -> ConnectorErr
              pg_replication_origin_xact_setup(pg_lsn, timestamptz), \
              pg_replication_origin_session_reset(), pg_replication_origin_drop(text) TO {user}"
         )),
-        "OutOfResources" => error.remedy(
+        "OutOfResources" => error.remedy(format!(
             "raise max_replication_slots on the target (from PostgreSQL 18 on \
-             max_active_replication_origins): each running link needs one for its origin",
-        ),
+             max_active_replication_origins): each running link needs one for its origin; and let links give \
+             theirs back: GRANT EXECUTE ON FUNCTION pg_replication_origin_session_reset(), \
+             pg_replication_origin_drop(text) TO {user}"
+        )),
         _ => error,
     }
 }

@@ -218,9 +218,10 @@ struct Random {
     keyed: Table,
     keyless: Table,
     state: (BTreeMap<i64, i64>, Vec<i64>),
-    /// By the snapshot's position and the number since.
-    states: BTreeMap<(i64, i64), Vec<String>>,
-    snapshot: i64,
+    /// By the snapshot's place in `snapshots` and the number since.
+    states: BTreeMap<(usize, i64), Vec<String>>,
+    /// The positions of all snapshots.
+    snapshots: Vec<i64>,
     next: i64,
 }
 
@@ -237,7 +238,7 @@ impl Random {
             keyless,
             state: Default::default(),
             states: BTreeMap::new(),
-            snapshot: 0,
+            snapshots: Vec::new(),
             next: 0,
         }
     }
@@ -248,14 +249,14 @@ impl Random {
             .chain(self.state.1.iter().map(i64::to_string))
             .collect();
         rows.sort();
-        let key = (self.snapshot, self.stream.seq as i64);
+        let key = (self.snapshots.len() - 1, self.stream.seq as i64);
         self.states.insert(key, rows);
     }
 
     fn snapshot(&mut self, ends: bool) {
         self.stream.begin_snapshot(&[&self.keyed, &self.keyless]);
         self.state = Default::default();
-        self.snapshot = self.stream.lsn as i64;
+        self.snapshots.push(self.stream.lsn as i64);
         for _ in 0..self.dice.random_range(0..5) {
             let n = self.dice.random_range(0..3);
             self.next += 1;
@@ -303,10 +304,14 @@ impl Random {
     fn play(&mut self) {
         self.snapshot(true);
         for _ in 0..self.dice.random_range(0..8) {
-            match self.dice.random_range(0..6) {
+            match self.dice.random_range(0..8) {
                 0 => self.snapshot(true),
                 1 => {
                     self.snapshot(false);
+                    self.snapshot(true);
+                }
+                2 if self.snapshots.iter().all(|lsn| *lsn >= 1000) => {
+                    self.stream.change_server();
                     self.snapshot(true);
                 }
                 _ => self.transaction(),
@@ -380,7 +385,11 @@ fn whatever_comes_again_the_standby_is_only_what_the_source_has_been() {
                 continue;
             };
             let (snapshot, seq) = at.split_once('|').unwrap();
-            let at = (snapshot.parse().unwrap(), seq.parse().unwrap());
+            let known = random
+                .snapshots
+                .iter()
+                .position(|lsn| lsn.to_string() == snapshot);
+            let at = (known.unwrap(), seq.parse().unwrap());
             assert!(at >= reached, "{link}: {reached:?} {at:?}");
             reached = at;
             let found = database.rows(
