@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod holes;
+mod random;
 mod rig;
 mod rows;
 mod snapshots;
