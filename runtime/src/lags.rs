@@ -7,7 +7,7 @@ use walbridge_connector_api::ConnectorKind;
 
 use crate::group::TaskId;
 use crate::state::RunState;
-use crate::task::{Lag, LiveTask, Measured, Standing, now_ms};
+use crate::task::{Classes, Lag, LiveTask, Measured, Standing, now_ms};
 use crate::worker::Shared;
 
 /// Computes lags as of one moment, those of sinks with the lag of what fills their topics.
@@ -151,10 +151,16 @@ fn of_kind(shared: &Shared, kind: ConnectorKind) -> Vec<(String, Vec<String>)> {
 }
 
 impl Shared {
-    /// Returns what was known last of a task's lag before it comes to this worker, or starts anew here.
-    pub(crate) fn measured_before(&self, task: &TaskId) -> Option<Measured> {
-        let live = self.live().get(task).and_then(|live| live.measured());
-        let here = live.or_else(|| self.resting().get(task).and_then(|rests| rests.measured()));
-        here.or_else(|| self.member.measured_last(task))
+    /// Returns what was known last of a task's lag before it comes to this worker, or starts anew here; nothing of
+    /// one that was another class's.
+    pub(crate) fn measured_before(&self, task: &TaskId, classes: &Classes) -> Option<Measured> {
+        let same = |earlier: &LiveTask| {
+            let class = "connector-class";
+            let is = earlier.classes.get(class) == classes.get(class);
+            earlier.measured().filter(|_| is)
+        };
+        let live = self.live().get(task).map(|live| same(live));
+        let here = live.or_else(|| self.resting().get(task).map(|rests| same(rests)));
+        here.unwrap_or_else(|| self.member.measured_last(task))
     }
 }

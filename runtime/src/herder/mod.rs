@@ -277,7 +277,6 @@ impl Loop {
             self.forget_gone();
         }
         self.shared.live().values().for_each(|live| live.look());
-        self.forget_resting();
         self.tell();
         self.look_after_deferred();
         self.look_after_asked();

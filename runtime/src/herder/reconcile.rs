@@ -143,7 +143,7 @@ impl Loop {
         let classes = connector.map_or_else(Classes::new, |connector| {
             classes(&shared.config, connector.as_ref(), config)
         });
-        let before = shared.measured_before(&(name.to_owned(), number));
+        let before = shared.measured_before(&(name.to_owned(), number), &classes);
         let (about, limits) = ((kind, classes), &shared.config.limits);
         LiveTask::new(name, number, about, limits, before)
     }

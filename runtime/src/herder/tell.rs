@@ -13,7 +13,11 @@ const TELL: Duration = Duration::from_secs(3);
 impl Loop {
     /// Lets the other workers know what the tasks here say of themselves, so that any worker can answer.
     pub(super) fn tell(&mut self) {
-        if self.told.0.elapsed() < TELL || !self.shared.lease.is_held() {
+        if self.told.0.elapsed() < TELL {
+            return;
+        }
+        self.forget_resting();
+        if !self.shared.lease.is_held() {
             return;
         }
         let mut progress = Progress::default();
@@ -40,7 +44,7 @@ impl Loop {
     }
 
     /// Forgets what is known of tasks that are no more, or are others' by now.
-    pub(super) fn forget_resting(&self) {
+    fn forget_resting(&self) {
         if self.shared.resting().is_empty() {
             return;
         }

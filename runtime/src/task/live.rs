@@ -93,7 +93,8 @@ impl LiveTask {
             since: Mutex::new(now_ms()),
             stuck_after: limits.stuck_after,
             lag_unknown_after: limits.lag_unknown_after,
-            before,
+            // One that told of no lag is no reason to wait for another to tell.
+            before: before.filter(|measured| measured.behind != Behind::Untold),
             born_ms: now_ms(),
             ended: AtomicBool::new(false),
             moved: Mutex::new([(0, now_ms()); 2]),

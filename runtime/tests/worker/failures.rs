@@ -75,6 +75,13 @@ fn a_failed_task_keeps_its_cause_and_disturbs_nobody() {
     let health = worker.get("/health").json();
     assert_eq!(health["failed"].as_array().unwrap().len(), 2, "{health}");
     assert_eq!(health["waiting"][0]["connector"], "waits");
+    assert_eq!(health["status"], "degraded", "{health}");
+    let named = |name: &str| {
+        let reasons = health["degraded"].as_array().into_iter().flatten();
+        reasons.filter(|reason| reason["connector"] == name).count()
+    };
+    let all = ["good", "stops", "panics", "waits"].map(named);
+    assert_eq!(all, [0, 1, 1, 1], "{health}");
     let before = worker.status("good")["tasks"][0]["details"]["rows"]
         .as_u64()
         .unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::records::all;
-use crate::site::{kafka, name, start};
+use crate::site::{kafka, name, start, start_with, wait};
 
 #[test]
 fn heartbeats_are_written_and_their_offset_is_mirror_makers() {
@@ -29,7 +29,7 @@ fn heartbeats_are_written_and_their_offset_is_mirror_makers() {
             .filter(|record| record.key.as_ref() == Some(&key))
             .collect::<Vec<_>>()
     };
-    let beats = crate::site::wait("two heartbeats", || {
+    let beats = wait("two heartbeats", || {
         let own = own();
         (own.len() >= 2).then_some(own)
     });
@@ -57,11 +57,42 @@ fn heartbeats_are_written_and_their_offset_is_mirror_makers() {
     let body = none.to_string();
     let changed = worker.send("PUT", "/connectors/beats/config", Some(&body));
     assert_eq!(changed.status, 200, "{changed:?}");
-    crate::site::wait("the task to go", || {
+    wait("the task to go", || {
         let status = worker.status("beats");
         let gone = status["tasks"] == json!([]) && status["connector"]["state"] == "RUNNING";
         gone.then_some(())
     });
     let tasks: Value = worker.get("/connectors/beats/tasks").json();
     assert_eq!(tasks, json!([]));
+}
+
+#[test]
+fn a_connector_that_has_no_lag_is_well_after_a_pause() {
+    let keys = [("task.lag.unknown.after.ms", "1000")];
+    let worker = start_with(&name("lagless"), &keys);
+    let config = json!({
+        "connector.class": "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector", "heartbeats.topic.replication.factor": "1",
+        "source.cluster.alias": name("lagless"), "target.cluster.alias": "b",
+    });
+    assert_eq!(worker.create("beats", &config).status, 201);
+    worker.task("beats", "RUNNING");
+    let change = |how| worker.send("PUT", &format!("/connectors/beats/{how}"), None);
+    assert_eq!(change("pause").status, 202);
+    worker.task("beats", "PAUSED");
+    let health = wait("the pause to be told", || {
+        let health = worker.get("/health");
+        (health.json()["status"] == "degraded").then_some(health)
+    });
+    // Whoever probes looks at the code: a worker that serves is not to be started anew.
+    assert_eq!(health.status, 200);
+    assert_eq!(health.json()["degraded"][0]["connector"], "beats");
+    assert_eq!(change("resume").status, 202);
+    // For longer than a lag may go without being measured.
+    wait("more heartbeats", || {
+        let details = worker.status("beats")["tasks"][0]["details"].clone();
+        (details["rows"].as_u64()? > 2).then_some(())
+    });
+    let status = worker.status("beats");
+    assert!(!status.to_string().contains("lag"), "{status}");
+    assert_eq!(worker.get("/health").json()["status"], "healthy");
 }
