@@ -26,8 +26,6 @@ CREATE TABLE IF NOT EXISTS walbridge.position (
     snapshot_ts timestamptz,
     snapshot_since timestamptz
 ) WITH (fillfactor = 20);
-ALTER TABLE walbridge.position ADD COLUMN IF NOT EXISTS snapshot_ts timestamptz,
-    ADD COLUMN IF NOT EXISTS snapshot_since timestamptz;
 CREATE TABLE IF NOT EXISTS walbridge.sink_offset (
     link text NOT NULL,
     topic text NOT NULL,
@@ -56,6 +54,11 @@ CREATE TABLE IF NOT EXISTS walbridge.stopped (
 );
 COMMENT ON SCHEMA walbridge IS 'Positions of the replication links that write into this database';
 ";
+
+/// Adds what tables from an older version lack.
+const COLUMNS: &str = "\
+ALTER TABLE walbridge.position ADD COLUMN IF NOT EXISTS snapshot_ts timestamptz, \
+ADD COLUMN IF NOT EXISTS snapshot_since timestamptz";
 
 /// Moves the position; affects one row unless another task has taken the fence.
 pub(crate) const ADVANCE: &str = "\
@@ -188,23 +191,32 @@ fn lsn(number: &str) -> Lsn {
 
 fn create(session: &Session) -> Result<()> {
     let there = session.query(
-        "SELECT count(*) = 5 AND bool_or(EXISTS (SELECT FROM pg_attribute a
-            WHERE a.attrelid = c.oid AND a.attname = 'snapshot_since'))
+        "SELECT count(*), coalesce(bool_or(EXISTS (SELECT FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attname = 'snapshot_since')), false)
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = 'walbridge'
             AND relname IN ('position', 'sink_offset', 'relation', 'given_up', 'stopped')",
         &[],
     )?;
-    let there = there.first().and_then(|row| row.get::<_, Option<bool>>(0));
-    if there == Some(true) {
+    let found = there.first().map(|row| (row.get(0), row.get(1)));
+    let (tables, columns): (i64, bool) = found.unwrap_or_default();
+    if tables < 5 {
+        session.execute(TABLES).map_err(|error| match error.name() {
+            "MissingPrivilege" => error.remedy(
+                "GRANT CREATE ON DATABASE to the sink's user, or create the schema walbridge owned by it",
+            ),
+            _ => error,
+        })?;
+    }
+    if columns || tables == 0 {
         return Ok(());
     }
-    session.execute(TABLES).map_err(|error| match error.name() {
-        "MissingPrivilege" => error.remedy(
-            "GRANT CREATE ON DATABASE to the sink's user, or create the schema walbridge owned by it",
-        ),
-        _ => error,
-    })
+    session
+        .execute(COLUMNS)
+        .map_err(|error| match error.name() {
+            "MissingPrivilege" => error.remedy(format!("as the table's owner: {COLUMNS}")),
+            _ => error,
+        })
 }
 
 /// Ends the connection of the task that holds the fence, should it still be there.
