@@ -27,6 +27,7 @@ mod clients;
 pub mod config;
 pub mod connector;
 pub mod crash;
+mod descriptors;
 mod group;
 mod herder;
 mod lags;

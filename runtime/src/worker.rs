@@ -11,6 +11,7 @@ use walbridge_connector_api::{Disposition, OffsetEntry, StopToken};
 
 use crate::catalog::Catalog;
 use crate::config::WorkerConfig;
+use crate::descriptors;
 use crate::group::{Lease, Member};
 use crate::herder::{Event, Herder, Loop, WorkerCounts};
 use crate::logging;
@@ -271,6 +272,7 @@ impl Worker {
         resolver: Resolver,
     ) -> Result<Self, WorkerError> {
         install_hook();
+        descriptors::raise();
         // One for all TLS of the process; an error means that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let door = rest::Door::open(&config)?;

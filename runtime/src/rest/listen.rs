@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 
+use super::spares::Spares;
 use super::tls;
 
 /// How long a TLS handshake may take.
@@ -22,6 +23,9 @@ const HANDSHAKES: usize = 64;
 
 /// How long to wait when no connection can be accepted, such as when there are too many files.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a descriptor of the reserve may be missing that could be taken again.
+const REFILL: Duration = Duration::from_secs(1);
 
 /// What a connection is made of.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -60,14 +64,23 @@ async fn accept(
     ready: mpsc::Sender<(Box<dyn Stream>, Peer)>,
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let mut spares = Spares::default();
     while !ready.is_closed() {
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
+        spares.refill();
+        let (stream, address) = match tokio::time::timeout(REFILL, listener.accept()).await {
+            Ok(Ok(accepted)) => accepted,
+            Ok(Err(error)) if spares.give(&error) => {
+                match tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+                    Ok(Ok(accepted)) => accepted,
+                    _ => continue,
+                }
+            }
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
+            Err(_) => continue,
         };
         // Answers are small and wait for nothing.
         let _ = stream.set_nodelay(true);

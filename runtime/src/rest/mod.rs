@@ -21,6 +21,7 @@ mod openapi;
 mod plugins;
 mod query;
 mod server;
+mod spares;
 mod status;
 mod tls;
 mod topics;

@@ -16,6 +16,7 @@ use super::restart::{self, RestartLimits, Restarts};
 use super::{panics, sink, source};
 use crate::clients;
 use crate::connector::{Loaded, load_task};
+use crate::descriptors;
 use crate::logging::NAMES;
 use crate::worker::Shared;
 
@@ -220,6 +221,7 @@ impl Supervisor {
     /// Runs the task until it is told to stop or has an error.
     fn once(&self) -> Result<()> {
         self.live.metrics.forget_facts();
+        descriptors::admit()?;
         let Loaded {
             connector,
             settings,

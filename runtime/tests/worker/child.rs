@@ -23,6 +23,8 @@ pub(crate) struct ChildWorker {
     keys: Vec<(String, String)>,
     url: String,
     child: Option<Child>,
+    /// How `ulimit` sets its file descriptors before it starts.
+    limit: &'static str,
 }
 
 impl ChildWorker {
@@ -39,12 +41,41 @@ impl ChildWorker {
             keys,
             url,
             child: None,
+            limit: "",
         }
+    }
+
+    /// Has its file descriptors limited by `ulimit` with these arguments.
+    pub(crate) fn limited(mut self, arguments: &'static str) -> Self {
+        self.limit = arguments;
+        self
+    }
+
+    /// Returns the soft and the hard limit of its file descriptors.
+    pub(crate) fn descriptors(&self) -> (String, String) {
+        let id = self.child.as_ref().unwrap().id();
+        let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let mut numbers = line.unwrap().split_whitespace().skip(3).map(str::to_owned);
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+
+    /// Returns where it listens.
+    pub(crate) fn address(&self) -> &str {
+        self.url.split_once("://").unwrap().1
     }
 
     /// Starts it; it ends itself at the n-th pass of a point `name:n` if there is one.
     pub(crate) fn start(&mut self, crash: Option<&str>) {
-        let child = Command::new(std::env::current_exe().unwrap())
+        let limit = match self.limit {
+            "" => String::new(),
+            arguments => format!("ulimit {arguments} && "),
+        };
+        let child = Command::new("sh")
+            .args(["-c", &format!("{limit}exec \"$@\""), "sh"])
+            .arg(std::env::current_exe().unwrap())
             .args([
                 "--exact",
                 "child::run_as_a_worker",

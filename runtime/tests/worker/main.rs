@@ -10,6 +10,7 @@ mod cli;
 mod connectors;
 mod contract;
 mod delivery;
+mod descriptors;
 mod errors;
 mod failures;
 mod fencing;

@@ -1,0 +1,66 @@
+//! File descriptors: all that there may be are used, and the API has some when tasks have taken the rest.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::child::ChildWorker;
+use crate::site::{name, wait};
+
+#[test]
+fn a_worker_raises_its_soft_limit() {
+    let group = name("soft");
+    let mut worker = ChildWorker::new(&group, &[]).limited("-Sn 256");
+    worker.start(None);
+    wait("the worker to answer", || worker.get("/"));
+    let (soft, hard) = worker.descriptors();
+    assert_eq!(soft, hard);
+    assert_ne!(soft, "256");
+}
+
+#[test]
+fn tasks_leave_some_to_the_api() {
+    let group = name("hard");
+    let mut worker = ChildWorker::new(&group, &[]).limited("-n 256");
+    worker.start(None);
+    wait("the worker to answer", || worker.get("/"));
+    let config = json!({
+        "connector.class": "FileStreamSource", "file": "/dev/null", "topic": name("hard"),
+    });
+    const MANY: usize = 30;
+    for number in 0..MANY {
+        worker.put(&format!("c{number}"), &config);
+    }
+    let traces = || -> Option<Vec<String>> {
+        let all: Value = worker.get("/connectors?expand=status")?;
+        let tasks = all.as_object()?.values();
+        let tasks = tasks.map(|one| one["status"]["tasks"][0].to_string());
+        Some(tasks.collect())
+    };
+    wait("every task to run or to say why it cannot", || {
+        let traces = traces()?;
+        let waiting = traces
+            .iter()
+            .filter(|task| task.contains("OutOfDescriptors"))
+            .count();
+        let running = traces
+            .iter()
+            .filter(|task| !task.contains("trace") && task.contains("RUNNING"))
+            .count();
+        (waiting > 0 && running > 0 && waiting + running == MANY).then_some(())
+    });
+    // Whatever hangs on to the others: connections are accepted, and changes are made.
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut connection = TcpStream::connect(worker.address()).unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", worker.address());
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        connection.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        open.push(connection);
+    }
+    drop(open);
+    worker.put("one.more", &config);
+}
