@@ -235,3 +235,40 @@ fn lists_of_any_length_are_checked_name_by_name() {
     // The whole list is quoted, so it is quoted once.
     assert!(problems(&resolver, "FileStreamSource", &keys) < 20);
 }
+
+#[test]
+fn every_refusal_names_its_key() {
+    let resolver = Resolver::new();
+    let wrong = [
+        ("producer.override.acks", "1"),
+        ("producer.override.enable.idempotence", "false"),
+        ("producer.override.ssl.truststore.location", "/a.jks"),
+        ("producer.override.no.such", "1"),
+        ("consumer.override.isolation.level", "read_uncommitted"),
+        ("topics.regex", "("),
+        ("value.converter", "org.example.Nope"),
+        ("connection.url", "nonsense"),
+        ("table.include.list", "("),
+        ("source.cluster.acks", "1"),
+        ("transforms", "a,a"),
+        ("errors.tolerance", "perhaps"),
+        ("tasks.max", "dog"),
+    ];
+    for connector in Catalog::built_in().all() {
+        for (key, value) in wrong {
+            let config = [
+                ("connector.class", connector.class()),
+                ("name", "n"),
+                (key, value),
+            ];
+            let config = config.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let checked =
+                connector::check(&Catalog::built_in(), &resolver, &config.into()).unwrap();
+            for problem in &checked.problems {
+                let named = problem.message.contains(&problem.key);
+                assert!(named, "{}: {problem:?}", connector.class());
+                assert!(!problem.message.contains("exactly-once"), "{problem:?}");
+            }
+        }
+    }
+}

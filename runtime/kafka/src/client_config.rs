@@ -5,7 +5,7 @@ use std::fmt;
 
 use walbridge_connector_api::ConfigProblem;
 
-use crate::error::KafkaError;
+use crate::error::{ErrorKind, KafkaError};
 use crate::java;
 use crate::raw::Handle;
 
@@ -53,8 +53,18 @@ impl ClientConfig {
     /// # Errors
     /// The first that it does not take, by librdkafka's name.
     pub fn check(&self) -> Result<(), KafkaError> {
-        let mut values = self.values.iter();
-        values.try_for_each(|(name, value)| Handle::check(name, value))
+        for (name, value) in &self.values {
+            Handle::check(name, value)?;
+            // librdkafka takes the digits in front and drops the rest: 1e5 would be 1.
+            let digits = value.trim_start_matches(['+', '-']);
+            let cut = digits.starts_with(|c: char| c.is_ascii_digit())
+                && value.parse::<i64>().is_err()
+                && Handle::check(name, "no number").is_err();
+            if cut {
+                return Err(KafkaError::new(ErrorKind::Config, "not a whole number"));
+            }
+        }
+        Ok(())
     }
 
     /// Sets a value by librdkafka's name.

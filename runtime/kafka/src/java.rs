@@ -265,10 +265,17 @@ fn special(
             set(name, if value.is_empty() { "none" } else { value });
         }
         "acks" if !matches!(value, "all" | "-1") => {
-            return Err("must be all: exactly-once needs every in-sync replica".into());
+            return Err(
+                "must be all: with less, records that were acknowledged can be lost with one broker"
+                    .into(),
+            );
         }
         "enable.idempotence" if value != "true" => {
-            return Err("must be true: exactly-once needs it".into());
+            return Err(
+                "must be true: without it, a request that is sent again writes its records twice or out of \
+                 order"
+                    .into(),
+            );
         }
         "isolation.level" if value != "read_committed" => {
             return Err(

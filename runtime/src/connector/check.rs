@@ -123,13 +123,31 @@ pub fn check_for(
         .into_iter()
         .filter(|problem| !unresolved.contains(&problem.key));
     let cover = Cover::new(config, &resolved);
-    problems.extend(found.map(|problem| cover.over(problem)));
+    problems.extend(found.map(|problem| named(cover.over(problem))));
     problems.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(Checked {
         connector: Arc::clone(connector),
         def,
         problems,
     })
+}
+
+/// How Kafka Connect's messages begin that name no key; clients know them word by word.
+const WITHOUT_KEY: [&str; 4] = [
+    "This worker does not have exactly-once source support enabled.",
+    "The connector does not support ",
+    "The connector does not implement ",
+    "The '",
+];
+
+/// Puts the key before a message that does not name it: the answer to a write has messages alone.
+fn named(mut problem: ConfigProblem) -> ConfigProblem {
+    let message = &problem.message;
+    let known = WITHOUT_KEY.iter().any(|words| message.starts_with(words));
+    if !known && !message.contains(&problem.key) {
+        problem.message = format!("{}: {message}", problem.key);
+    }
+    problem
 }
 
 fn name_problem(config: &BTreeMap<String, String>) -> Option<ConfigProblem> {

@@ -16,4 +16,5 @@ pub use check::{Checked, ConfigError, Loaded, check, check_for, load, load_task}
 pub use describe::{config_infos, key_infos};
 pub use framework::{definition, extensions};
 pub(crate) use overrides::overrides;
-pub use request::{parse_request, texts};
+pub(crate) use request::Scalar;
+pub use request::{Members, members, parse_request, texts};

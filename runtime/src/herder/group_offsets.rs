@@ -1,5 +1,7 @@
 //! The offsets of sinks of records: they are their consumer group's.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use walbridge_connector_api::{Form, SourceOffset, SourcePartition, TopicPartition};
 use walbridge_kafka::{Admin, ClientConfig};
@@ -61,8 +63,10 @@ pub(super) fn change_group(group: &Group, change: &OffsetChange) -> Outcome {
     let offsets: Vec<(TopicPartition, Option<i64>)> = match change {
         OffsetChange::Alter(entries) => {
             let read = |(partition, offset): &(_, Option<_>)| read(partition, offset.as_ref());
-            let read: Result<_, String> = entries.iter().map(read).collect();
-            read.map_err(|message| Refusal::new(400, message))?
+            // One that comes again counts as it comes last, as in Kafka Connect.
+            let read: Result<HashMap<_, _>, String> = entries.iter().map(read).collect();
+            let read = read.map_err(|message| Refusal::new(400, message))?;
+            read.into_iter().collect()
         }
         OffsetChange::Reset => {
             let all = group.all().map_err(failed)?.into_iter();
@@ -85,6 +89,12 @@ fn read(
             "The partition for a sink connector offset must contain the keys 'kafka_topic' and \
              'kafka_partition'",
         )?;
+    if matches!(topic, Value::Null | Value::Array(_) | Value::Object(_)) {
+        return Err("Kafka topic names must be valid strings and may not be null".to_owned());
+    }
+    if number.is_null() {
+        return Err("Kafka partitions must be valid numbers and may not be null".to_owned());
+    }
     let number = text(number);
     let partition: i32 = number.parse().map_err(|_| {
         format!(

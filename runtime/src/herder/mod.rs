@@ -6,6 +6,7 @@
 
 mod command;
 mod counts;
+mod flat;
 mod group_offsets;
 mod leader;
 mod offsets;

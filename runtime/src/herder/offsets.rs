@@ -2,6 +2,7 @@
 
 use walbridge_connector_api::{ConnectorError, ConnectorKind, OffsetEntry};
 
+use super::flat;
 use super::group_offsets::{change_group, group_of};
 use super::{Loop, OffsetChange, Outcome, Refusal};
 use crate::connector::load_task;
@@ -52,7 +53,8 @@ impl Loop {
                     partition: Clone::clone(partition),
                     offset: Clone::clone(offset),
                 };
-                let entries: Vec<_> = entries.iter().map(entry).collect();
+                let entries = flat::last_of_each(entries.iter().map(entry).collect());
+                flat::check(&entries).map_err(|message| Refusal::new(400, message))?;
                 self.check_offsets(name, &entries)?;
                 entries
             }

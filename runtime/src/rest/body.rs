@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use crate::connector::{ConfigError, texts};
+use crate::connector::{self, ConfigError, Members, Scalar, texts};
 use crate::state::TargetState;
 
 /// A request to create a connector.
@@ -27,9 +27,24 @@ pub(super) fn object(body: &Bytes) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
+/// Reads a JSON object, whose members stay as they were written.
+pub(super) fn members(body: &Bytes) -> Result<Members<'_>, ApiError> {
+    connector::members(body).map_err(|error| {
+        ApiError::bad_request(if error.is_data() {
+            "The body must be a JSON object".to_owned()
+        } else {
+            format!("The body is not valid JSON: {error}")
+        })
+    })
+}
+
 /// Refuses an object with any other field than these.
-pub(super) fn only(map: &Map<String, Value>, known: &[&str]) -> Result<(), ApiError> {
-    match map.keys().find(|key| !known.contains(&key.as_str())) {
+pub(super) fn only<'a>(
+    fields: impl IntoIterator<Item = &'a String>,
+    known: &[&str],
+) -> Result<(), ApiError> {
+    let mut fields = fields.into_iter();
+    match fields.find(|key| !known.contains(&key.as_str())) {
         Some(key) => Err(ApiError::bad_request(format!(
             "Unrecognized field \"{key}\"; known: {}",
             known.join(", ")
@@ -39,30 +54,26 @@ pub(super) fn only(map: &Map<String, Value>, known: &[&str]) -> Result<(), ApiEr
 }
 
 /// Reads a configuration.
-pub(super) fn config(map: &Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
-    texts(map).map_err(ApiError::bad_request)
+pub(super) fn config(members: &Members<'_>) -> Result<BTreeMap<String, String>, ApiError> {
+    texts(members).map_err(ApiError::bad_request)
 }
 
 /// Reads a request to create a connector.
 pub(super) fn create(body: &Bytes) -> Result<Create, ApiError> {
-    let map = object(body)?;
-    only(&map, &["name", "config", "initial_state"])?;
-    let name = match map.get("name") {
-        None | Some(Value::Null) => String::new(),
+    let all = members(body)?;
+    only(all.keys(), &["name", "config", "initial_state"])?;
+    let name = match all.get("name").map(|name| Scalar::of(name)) {
+        None | Some(Some(Scalar::Null)) => String::new(),
         // What Java's String.trim takes off.
-        Some(Value::String(name)) => name.trim_matches(|c: char| c <= ' ').to_owned(),
-        Some(name @ (Value::Number(_) | Value::Bool(_))) => name.to_string(),
-        Some(_) => return Err(ApiError::bad_request("\"name\" must be a text")),
+        Some(Some(Scalar::Text(name))) => name.trim_matches(|c: char| c <= ' ').to_owned(),
+        Some(Some(Scalar::Plain(name))) => name,
+        Some(None) => return Err(ApiError::bad_request("\"name\" must be a text")),
     };
-    let given = match map.get("config") {
-        Some(Value::Object(given)) => given,
-        _ => {
-            return Err(ApiError::bad_request(
-                "The body must have a \"config\" object",
-            ));
-        }
-    };
-    let mut config = config(given)?;
+    let given = all.get("config").map(|given| given.get().as_bytes());
+    let given = given.and_then(|given| connector::members(given).ok());
+    let given =
+        given.ok_or_else(|| ApiError::bad_request("The body must have a \"config\" object"))?;
+    let mut config = config(&given)?;
     let name = if name.is_empty() {
         config.get("name").cloned().unwrap_or_default()
     } else {
@@ -73,18 +84,23 @@ pub(super) fn create(body: &Bytes) -> Result<Create, ApiError> {
         return Err(ConfigError::invalid(&[words]).into());
     }
     named(&name, &mut config)?;
-    let initial = match map.get("initial_state") {
-        None | Some(Value::Null) => None,
-        Some(state) => Some(
-            state
-                .as_str()
-                .and_then(TargetState::from_initial)
-                .ok_or_else(|| {
-                    ApiError::bad_request(format!(
-                        "Invalid initial_state {state}; it must be one of RUNNING, PAUSED, STOPPED"
-                    ))
-                })?,
-        ),
+    let initial = match all
+        .get("initial_state")
+        .map(|state| (state, Scalar::of(state)))
+    {
+        None | Some((_, Some(Scalar::Null))) => None,
+        Some((written, state)) => {
+            let known = match state {
+                Some(Scalar::Text(state)) => TargetState::from_initial(&state),
+                _ => None,
+            };
+            let unknown = || {
+                ApiError::bad_request(format!(
+                    "Invalid initial_state {written}; it must be one of RUNNING, PAUSED, STOPPED"
+                ))
+            };
+            Some(known.ok_or_else(unknown)?)
+        }
     };
     Ok(Create {
         name,

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::at::At;
@@ -80,7 +81,7 @@ pub(super) async fn put_config(
     at: At,
     body: Bytes,
 ) -> Answer {
-    let mut config = body::config(&body::object(&body)?)?;
+    let mut config = body::config(&body::members(&body)?)?;
     body::named(&name, &mut config)?;
     put(&api, &at, name, config, None, false).await
 }
@@ -92,7 +93,7 @@ pub(super) async fn patch_config(
     at: At,
     body: Bytes,
 ) -> Answer {
-    let mut patch = body::object(&body)?;
+    let mut patch = body::members(&body)?;
     let mut config = {
         let configs = api.shared.configs();
         configs
@@ -100,12 +101,13 @@ pub(super) async fn patch_config(
             .map(|entry| entry.config.clone())
             .ok_or_else(|| missing(&name))?
     };
-    if patch.get("name").is_some_and(Value::is_null) {
+    let is_null = |member: &RawValue| member.get() == "null";
+    if patch.get("name").is_some_and(|name| is_null(name)) {
         let words = "Missing required configuration \"name\" which has no default value.";
         return Err(ConfigError::invalid(&[words]).into());
     }
     patch.retain(|key, value| {
-        let remove = value.is_null();
+        let remove = is_null(value);
         if remove {
             config.remove(key);
         }

@@ -99,7 +99,7 @@ pub(super) async fn reset(State(api): State<Api>, Path(name): Path<String>) -> A
 fn entries(
     map: &Map<String, Value>,
 ) -> Result<Vec<(SourcePartition, Option<SourceOffset>)>, ApiError> {
-    body::only(map, &["offsets"])?;
+    body::only(map.keys(), &["offsets"])?;
     let given = map
         .get("offsets")
         .and_then(Value::as_array)
@@ -113,7 +113,7 @@ fn entries(
         .iter()
         .map(|entry| {
             if let Some(entry) = entry.as_object() {
-                body::only(entry, &["partition", "offset"])?;
+                body::only(entry.keys(), &["partition", "offset"])?;
             }
             let partition = entry.get("partition").and_then(Value::as_object);
             let partition = partition

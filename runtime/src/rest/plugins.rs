@@ -65,7 +65,7 @@ pub(super) async fn validate(
 
 /// Checks the configuration that a body holds, and describes it with what is wrong.
 fn validated(api: &Api, plugin: &str, bytes: &Bytes) -> Result<Value, ApiError> {
-    let config = body::config(&body::object(bytes)?)?;
+    let config = body::config(&body::members(bytes)?)?;
     let class = config.get("connector.class").ok_or(ConfigError::NoClass)?;
     let catalog = &api.shared.catalog;
     let (asked, given) = (catalog.find(plugin), catalog.find(class));

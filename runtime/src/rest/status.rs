@@ -51,7 +51,16 @@ pub(super) fn of(api: &Api, lags: &Lags<'_>, name: &str) -> Option<Value> {
     // Before the statuses are locked: who notes a topic locks the configurations first.
     let (kind, count) = (kind(api, name), count(api, name));
     let statuses = api.shared.statuses();
-    let own = statuses.connector(name)?;
+    let known = api.shared.configs().get(name).is_some();
+    let fresh = Status {
+        state: RunState::Unassigned,
+        trace: None,
+        worker: String::new(),
+        generation: 0,
+        version: None,
+    };
+    // It is there as soon as its configuration is, even where its leader has not been heard of it.
+    let own = statuses.connector(name).or(known.then_some(&fresh))?;
     let mut numbers: BTreeSet<u32> = statuses.tasks(name).map(|(task, _)| task).collect();
     numbers.extend(0..count);
     let tasks: Vec<Value> = numbers

@@ -137,7 +137,7 @@ fn bodies_that_are_wrong_are_answered_with_400() {
     let cases = [
         ("POST", "/connectors", "", "not valid JSON"),
         ("POST", "/connectors", "{", "not valid JSON"),
-        ("POST", "/connectors", &deep, "not valid JSON"),
+        ("POST", "/connectors", &deep, "must be a JSON object"),
         ("POST", "/connectors", "[]", "must be a JSON object"),
         ("POST", "/connectors", "{}", "\"config\" object"),
         (

@@ -205,3 +205,136 @@ fn an_offset_behind_somebody_elses_open_transaction_is_waited_for() {
     let expected: Vec<String> = (0..numbers.len()).map(|n| n.to_string()).collect();
     assert_eq!(numbers, expected, "each number once and in order");
 }
+
+#[test]
+fn a_connector_is_there_as_soon_as_any_worker_has_said_so() {
+    let group = name("both");
+    let workers = [start(&group), start(&group)];
+    let topic = name("both");
+    for number in 0..6 {
+        let worker = &workers[number % 2];
+        let config = json!({ "connector.class": "Counter", "topic": topic, "limit": 3 });
+        let connector = format!("c{number}");
+        assert_eq!(worker.create(&connector, &config).status, 201);
+        for path in ["", "/config", "/status", "/tasks"] {
+            let answer = worker.get(&format!("/connectors/{connector}{path}"));
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        }
+        worker.task(&connector, "RUNNING");
+    }
+}
+
+#[test]
+fn offsets_are_stored_as_kafka_connect_would_store_them() {
+    let worker = start(&name("forms"));
+    let topic = name("forms");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("lines").display().to_string();
+    let source = json!({ "connector.class": "FileStreamSource", "file": file, "topic": topic });
+    std::fs::write(&file, "one\n").unwrap();
+    assert_eq!(worker.create("source", &source).status, 201);
+    read(&topic, 1, |found| !found.is_empty());
+    let out = dir.path().join("out").display().to_string();
+    let sink = json!({
+        "connector.class": "FileStreamSink", "file": out, "topics": topic,
+        "value.converter": "org.apache.kafka.connect.storage.StringConverter",
+    });
+    assert_eq!(worker.create("sink", &sink).status, 201);
+    for connector in ["source", "sink"] {
+        let path = format!("/connectors/{connector}/stop");
+        assert_eq!(worker.send("PUT", &path, None).status, 204);
+    }
+    let alter = |connector: &str, offsets: Value| {
+        let body = json!({ "offsets": offsets }).to_string();
+        worker.send(
+            "PATCH",
+            &format!("/connectors/{connector}/offsets"),
+            Some(&body),
+        )
+    };
+    let at = |topic: &Value, partition: Value, offset: i64| {
+        json!({
+            "partition": { "kafka_topic": topic, "kafka_partition": partition },
+            "offset": { "kafka_offset": offset },
+        })
+    };
+    let known = Value::from(topic.as_str());
+    for (bad, words) in [
+        (
+            at(&Value::Null, 0.into(), 1),
+            "Kafka topic names must be valid strings and may not be null",
+        ),
+        (
+            at(&json!([1]), 0.into(), 1),
+            "Kafka topic names must be valid strings and may not be null",
+        ),
+        (
+            at(&known, Value::Null, 1),
+            "Kafka partitions must be valid numbers and may not be null",
+        ),
+    ] {
+        let refused = alter("sink", json!([bad]));
+        assert_eq!((refused.status, refused.message().as_str()), (400, words));
+    }
+    // The same partition twice, and in the other way to write it: the last counts.
+    let twice = json!([at(&known, 0.into(), 1), at(&known, "0".into(), 2)]);
+    assert_eq!(alter("sink", twice).status, 200);
+    let stored = worker.get("/connectors/sink/offsets").json();
+    assert_eq!(stored, json!({ "offsets": [at(&known, 0.into(), 2)] }));
+
+    let line =
+        |name: Value, offset: Value| json!({ "partition": { "filename": name }, "offset": offset });
+    let nested = json!([line(json!({ "a": [1] }), json!({ "position": 1 }))]);
+    let refused = alter("source", nested);
+    assert_eq!(refused.status, 400);
+    assert!(refused.message().contains("field filename contains MAP"));
+    let name = Value::from(file.as_str());
+    let twice = json!([
+        line(name.clone(), json!({ "position": 1 })),
+        line(name.clone(), json!({ "position": 2 }))
+    ]);
+    assert_eq!(alter("source", twice).status, 200);
+    let stored = worker.get("/connectors/source/offsets").json();
+    assert_eq!(
+        stored,
+        json!({ "offsets": [line(name, json!({ "position": 2 }))] })
+    );
+}
+
+#[test]
+fn numbers_of_a_configuration_are_kept_letter_by_letter() {
+    let worker = start(&name("letters"));
+    let body = format!(
+        r#"{{"name": 1.50, "config": {{"connector.class": "Counter", "topic": "{}", "limit": 3,
+            "fail.how": "stop", "producer.override.linger.ms": 1.10, "producer.override.batch.size": 1e5,
+            "producer.override.client.id": 12345678901234567890123, "consumer.override.client.id": 1e400}}}}"#,
+        name("letters")
+    );
+    let created = worker.send("POST", "/connectors", Some(&body));
+    assert_eq!(created.status, 400, "{created:?}");
+    // Only because whole numbers are wanted there, and not because of JSON.
+    let message = created.message();
+    for key in ["batch.size", "linger.ms"] {
+        assert!(
+            message.contains(&format!("producer.override.{key}: ")),
+            "{message}"
+        );
+    }
+    let body = body.replace(": 1e5", ": 100000").replace(": 1.10", ": 10");
+    let created = worker.send("POST", "/connectors", Some(&body));
+    assert_eq!(created.status, 201, "{created:?}");
+    let config = &created.json()["config"];
+    assert_eq!(config["name"], "1.50");
+    assert_eq!(
+        config["producer.override.client.id"],
+        "12345678901234567890123"
+    );
+    assert_eq!(config["consumer.override.client.id"], "1e400");
+    let patch = r#"{"producer.override.client.id": 1.10}"#;
+    let path = "/connectors/1.50/config";
+    assert_eq!(worker.send("PATCH", path, Some(patch)).status, 200);
+    assert_eq!(
+        worker.get(path).json()["producer.override.client.id"],
+        "1.10"
+    );
+}
