@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use walbridge_connector_api::TopicPartition;
 
-use super::{Consumer, plain_list};
+use super::{Consumer, Place, plain_list};
 use crate::error::Result;
 use crate::raw::{Isolation, OffsetSpec, PartitionList};
 
@@ -19,6 +19,27 @@ const LOOK: Duration = Duration::from_secs(15);
 
 /// How long the cluster may take to say where partitions end, which nobody waits for.
 const GLANCE: Duration = Duration::from_secs(1);
+
+/// How long nobody is told again of a partition that stands still in spite of everything.
+const TELL_AGAIN: Duration = Duration::from_secs(600);
+
+/// A partition that was assigned anew and has not moved since.
+#[derive(Debug)]
+struct Anew {
+    next: i64,
+    /// The offset after the last record that came of it.
+    after: Option<i64>,
+    told: Option<Instant>,
+}
+
+/// What there is to say of partitions that stood still.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It was of no use to assign it anew.
+    Stands(TopicPartition, i64),
+    /// Records come that had not come before.
+    Goes(TopicPartition, i64),
+}
 
 /// What is known of a partition since it last moved.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +57,7 @@ pub(super) struct Stalls {
     every: Duration,
     looked: Instant,
     standing: HashMap<TopicPartition, Standing>,
+    anew: HashMap<TopicPartition, Anew>,
 }
 
 impl Default for Stalls {
@@ -44,6 +66,7 @@ impl Default for Stalls {
             every: LOOK,
             looked: Instant::now(),
             standing: HashMap::new(),
+            anew: HashMap::new(),
         }
     }
 }
@@ -98,9 +121,52 @@ impl Stalls {
         stalled
     }
 
+    /// Notes that a partition is assigned anew; says so if that was of no use the last time.
+    ///
+    /// The first time there is nothing to say: behind what was read may be what nobody reads, such as the
+    /// end of a transaction.
+    fn assigned(
+        &mut self,
+        partition: &TopicPartition,
+        next: i64,
+        after: Option<i64>,
+    ) -> Option<Word> {
+        let now = Instant::now();
+        let Some(anew) = self.anew.get_mut(partition) else {
+            let told = None;
+            self.anew
+                .insert(partition.clone(), Anew { next, after, told });
+            return None;
+        };
+        let again = anew.told.is_none_or(|told| told.elapsed() >= TELL_AGAIN);
+        again.then(|| {
+            anew.told = Some(now);
+            Word::Stands(partition.clone(), next)
+        })
+    }
+
+    /// Looks which partitions have moved since they were assigned anew; says so of those that have records.
+    fn moved<'a>(
+        &mut self,
+        places: impl Iterator<Item = (&'a TopicPartition, i64, Option<i64>)>,
+    ) -> Vec<Word> {
+        let mut words = Vec::new();
+        for (partition, next, after) in places {
+            let Some(anew) = self.anew.get(partition).filter(|anew| anew.next != next) else {
+                continue;
+            };
+            if after != anew.after || anew.told.is_some() {
+                words.push(Word::Goes(partition.clone(), anew.next));
+            }
+            self.anew.remove(partition);
+        }
+        words
+    }
+
     /// Forgets a partition that begins to be read anew.
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
         self.standing.remove(partition);
+        self.anew.remove(partition);
     }
 
     #[cfg(test)]
@@ -112,6 +178,9 @@ impl Stalls {
 impl Consumer {
     /// Assigns partitions anew that stand still though there is more in them.
     pub(super) fn check_stalls(&mut self) -> Result<()> {
+        let places = self.places.iter();
+        let places = places.map(|(tp, place)| (tp, place.next, place.after));
+        self.stalls.moved(places).iter().for_each(tell);
         let wanted = self.places.iter().filter(|(_, place)| !place.paused);
         let still = self.stalls.look(wanted.map(|(tp, place)| (tp, place.next)));
         if still.is_empty() {
@@ -129,11 +198,15 @@ impl Consumer {
             (TopicPartition { topic, partition }, end)
         });
         for partition in self.stalls.compare(&ends.collect::<Vec<_>>()) {
-            let next = self.places[&partition].next;
-            tracing::warn!(
+            let Place { next, after, .. } = self.places[&partition];
+            tracing::debug!(
                 topic = %partition.topic, partition = partition.partition, next,
                 "nothing comes though there is more: the partition is assigned anew"
             );
+            self.stalls
+                .assigned(&partition, next, after)
+                .iter()
+                .for_each(tell);
             let one = std::slice::from_ref(&partition);
             // If it is not even assigned, so much the more.
             let _ = self.raw.unassign(&plain_list(one)?);
@@ -142,6 +215,21 @@ impl Consumer {
             self.raw.assign_more(&PartitionList::new(list)?)?;
         }
         Ok(())
+    }
+}
+
+/// Tells people what matters to them: not what was mended before anybody missed anything.
+fn tell(word: &Word) {
+    match word {
+        Word::Stands(at, next) => tracing::warn!(
+            topic = %at.topic, partition = at.partition, next,
+            "nothing comes though there is more, also after the partition was assigned anew; that is tried \
+             again"
+        ),
+        Word::Goes(at, next) => tracing::warn!(
+            topic = %at.topic, partition = at.partition, next,
+            "the partition goes on, which had stood still though there was more, after it was assigned anew"
+        ),
     }
 }
 
@@ -177,6 +265,36 @@ mod tests {
         for next in 7..10 {
             assert!(!stalls.look([(&a, next)].into_iter()).contains(&a));
         }
+    }
+
+    #[test]
+    fn a_partition_that_stands_still_is_told_of_when_it_matters_and_once() {
+        let (idle, lost, stuck) = (partition(0), partition(1), partition(2));
+        let mut stalls = Stalls::default();
+        for at in [&idle, &lost, &stuck] {
+            assert_eq!(stalls.assigned(at, 5, Some(5)), None);
+        }
+        // Nothing to be read was there, as behind the last transaction of an idle partition.
+        let places = [
+            (&idle, 6, Some(5)),
+            (&lost, 9, Some(9)),
+            (&stuck, 5, Some(5)),
+        ];
+        assert_eq!(
+            stalls.moved(places.into_iter()),
+            [Word::Goes(lost.clone(), 5)]
+        );
+        assert_eq!(stalls.moved(places.into_iter()), []);
+        let stands = Some(Word::Stands(stuck.clone(), 5));
+        assert_eq!(stalls.assigned(&stuck, 5, Some(5)), stands);
+        for _ in 0..100 {
+            assert_eq!(stalls.assigned(&stuck, 5, Some(5)), None);
+        }
+        let over = [(&stuck, 6, Some(5))];
+        assert_eq!(
+            stalls.moved(over.into_iter()),
+            [Word::Goes(stuck.clone(), 5)]
+        );
     }
 
     #[test]

@@ -61,12 +61,13 @@ unsafe extern "C" fn error(
         )
     };
     let _entered = shared.span.enter();
-    tracing::warn!(target: "kafka", client = name, code = fault::name(code), "{reason}");
-    let error = fault::of(code, Some(reason));
     if code == Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN {
-        shared.complain_anew(error);
+        // librdkafka says so at each attempt to connect, of each client.
+        shared.outage.down(&name);
+        shared.complain_anew(fault::of(code, Some(reason)));
     } else {
-        shared.complain(error);
+        tracing::warn!(target: "kafka", client = name, code = fault::name(code), "{reason}");
+        shared.complain(fault::of(code, Some(reason)));
     }
 }
 

@@ -191,6 +191,9 @@ impl RawConsumer {
             sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), millis(wait), slots, most)
         };
         let count = usize::try_from(count).unwrap_or(0);
+        if count > 0 {
+            self.handle.shared().outage.up();
+        }
         out.extend(
             self.slots[..count]
                 .iter()

@@ -30,7 +30,7 @@ impl Handle {
     /// Starts a client.
     pub(crate) fn new(role: Role, config: &ClientConfig) -> Result<Self> {
         super::leaders::keep();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::of(config.servers()));
         let kind = match role {
             Role::Consumer => sys::rd_kafka_type_t::RD_KAFKA_CONSUMER,
             Role::Producer | Role::Common => sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,

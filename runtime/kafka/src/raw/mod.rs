@@ -14,6 +14,7 @@ mod handle;
 mod leaders;
 mod list;
 mod offsets;
+mod outage;
 mod produce;
 mod state;
 mod text;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::acks::Acks;
+use super::outage::Outage;
 use crate::error::{ErrorKind, KafkaError};
 
 /// What the record itself costs in librdkafka's queue besides its bytes.
@@ -16,6 +17,8 @@ pub(crate) const RECORD_OVERHEAD: usize = 160;
 pub(crate) struct Shared {
     /// For whom the client works: its log lines come from threads of librdkafka's.
     pub(super) span: tracing::Span,
+    /// Whether it reaches its cluster at all.
+    pub(super) outage: Outage,
     /// Bytes handed to librdkafka and not yet reported on.
     pub(crate) in_flight: AtomicUsize,
     /// Records that Kafka has taken.
@@ -43,6 +46,7 @@ impl Default for Shared {
         Self {
             acks: Mutex::default(),
             span: tracing::Span::current(),
+            outage: Outage::default(),
             in_flight: AtomicUsize::new(0),
             delivered: AtomicU64::new(0),
             last_offset: AtomicI64::new(-1),
@@ -58,12 +62,21 @@ impl Default for Shared {
 }
 
 impl Shared {
+    /// Creates the state of a client of this cluster.
+    pub(super) fn of(servers: &str) -> Self {
+        Self {
+            outage: Outage::of(servers),
+            ..Self::default()
+        }
+    }
+
     /// Notes at which offset a record was delivered, or why it was not: the first reason is kept.
     pub(super) fn delivered(&self, bytes: usize, group: usize, outcome: Result<i64, KafkaError>) {
         self.in_flight
             .fetch_sub(bytes + RECORD_OVERHEAD, Ordering::Relaxed);
         match outcome {
             Ok(offset) => {
+                self.outage.up();
                 self.delivered.fetch_add(1, Ordering::Relaxed);
                 self.last_offset.store(offset, Ordering::Relaxed);
                 self.settled(group, 1);
