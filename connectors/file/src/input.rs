@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use walbridge_connector_api::{ConnectorError, Result};
 
-use crate::stdin;
+use crate::{stdin, trouble};
 
 /// How much is read at once.
 const PIECE: usize = 64 * 1024;
@@ -97,6 +97,5 @@ fn open(path: &Path, position: u64) -> Result<Option<File>> {
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> ConnectorError {
-    ConnectorError::retry("FileUnreadable", format!("cannot read {}", path.display()))
-        .because(error)
+    trouble::of("FileUnreadable", "read", path, error)
 }

@@ -16,6 +16,7 @@ mod sink_task;
 mod source;
 mod source_task;
 mod stdin;
+mod trouble;
 
 pub use sink::FileStreamSink;
 pub use source::FileStreamSource;

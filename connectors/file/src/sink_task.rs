@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use walbridge_connector_api::data::{ConnectRecord, Value, text_of};
 use walbridge_connector_api::{ConnectorError, RecordSink, Result};
 
+use crate::trouble;
+
 enum Output {
     Stdout,
     File(PathBuf, File),
@@ -114,11 +116,7 @@ fn append(lines: &mut Vec<u8>, record: &ConnectRecord) -> Result<()> {
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> ConnectorError {
-    ConnectorError::retry(
-        "FileUnwritable",
-        format!("cannot write to {}", path.display()),
-    )
-    .because(error)
+    trouble::of("FileUnwritable", "write to", path, error)
 }
 
 #[cfg(test)]

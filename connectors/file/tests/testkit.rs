@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use walbridge_connector_api::OffsetEntry;
 use walbridge_connector_api::data::{ConnectRecord, SchemaAndValue};
+use walbridge_connector_api::{Disposition, OffsetEntry};
 use walbridge_connector_testkit::{SinkKit, SourceKit, problems};
 use walbridge_file::{FileStreamSink, FileStreamSource};
 
@@ -96,6 +96,37 @@ fn a_sink_writes_each_line_at_least_once_and_in_order() {
         .map(|n| format!("line {n}\n"))
         .collect();
     assert_eq!(text, wanted);
+}
+
+#[test]
+fn what_is_no_file_fails_and_one_that_is_not_there_yet_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = dir.path().join("plain");
+    std::fs::write(&plain, "").unwrap();
+    let long = dir.path().join("x".repeat(300));
+    let bad = [
+        dir.path(),
+        &plain.join("below"),
+        Path::new("with\0nul"),
+        &long,
+    ];
+    for path in bad {
+        let error = source(path).start().unwrap().next().unwrap_err();
+        assert_eq!(error.name(), "FileUnreadable");
+        assert_eq!(error.disposition(), Disposition::Stop, "{error}");
+        let name = path.display().to_string();
+        let kit = SinkKit::new(FileStreamSink, &[("file", &name)])
+            .unwrap()
+            .start()
+            .map(drop);
+        assert_eq!(kit.unwrap_err().disposition(), Disposition::Stop, "{name}");
+    }
+    let later = dir.path().join("later");
+    let mut kit = source(&later);
+    let mut run = kit.start().unwrap();
+    assert!(run.poll().unwrap().is_none());
+    std::fs::write(&later, "one\n").unwrap();
+    run.commit_until(1).unwrap();
 }
 
 #[test]
