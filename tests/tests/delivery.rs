@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 use walbridge_lab::{Lab, wait_for};
 use walbridge_tests::chain::{Chain, End, PATIENCE, Part, Plan, Shape};
 use walbridge_tests::sql::Sql;
 use walbridge_tests::truth::{
-    Load, Pace, Record, TABLES, Trial, audit, compare_definitions, prepare,
+    Load, Pace, Record, TABLES, Trial, audit, compare_definitions, listen, prepare,
 };
 
 /// Lets the load write for so many transactions more.
@@ -83,6 +84,54 @@ fn two_sites() -> Result<()> {
         differences.is_empty(),
         "the tables are defined differently: {differences:#?}"
     );
+    Ok(())
+}
+
+/// A table that is defined anew inside a transaction keeps the order of its rows: those before stand
+/// before those after, in every partition, for whoever reads the topics.
+#[test]
+fn rows_around_a_new_definition_keep_their_order() -> Result<()> {
+    let lab = Lab::shared()?;
+    let _peace = lab.peace();
+    let mut plan = Plan::new("delivery_order", Shape::SourceOnly);
+    plan.source = json!({"topic.creation.default.partitions": 3});
+    let mut chain = Chain::prepare(lab, plan)?;
+    let sql = Sql::connect(&chain.east())?;
+    sql.run("create table ev(id int primary key, a text); insert into ev select i, 'x' from generate_series(1, 9) i")?;
+    chain.start()?;
+    chain.wait_snapshot()?;
+    chain.tell(Part::Source, "PUT", "pause")?;
+    chain.wait_state(Part::Source, "PAUSED")?;
+    let changes = [
+        "alter table ev add column c text",
+        "alter table ev replica identity full",
+        "alter table ev drop column c",
+        "alter table ev replica identity default",
+        "alter table ev alter a type varchar(90)",
+    ];
+    for round in 0..20 {
+        let change = changes[round % changes.len()];
+        sql.run(&format!(
+            "begin; update ev set a = 'old {round}'; insert into ev(id, a) values (100, 'q'); {change}; \
+             update ev set a = 'new {round}'; delete from ev where id = 100; commit"
+        ))?;
+        sql.run(&format!("update ev set a = 'last {round}'"))?;
+    }
+    chain.tell(Part::Source, "PUT", "resume")?;
+    chain.wait_state(Part::Source, "RUNNING")?;
+    chain.wait_confirmed()?;
+    let site = chain.site(End::East);
+    let heard = listen(
+        &site.kafka().bootstrap(),
+        &site.registry().url(),
+        chain.name(),
+    )?;
+    ensure!(
+        heard.rows() == 9 + 20 * (9 + 1 + 10 + 1 + 9),
+        "{} events",
+        heard.rows()
+    );
+    ensure!(heard.disorder().is_empty(), "{:#?}", heard.disorder());
     Ok(())
 }
 

@@ -92,6 +92,10 @@ pub struct Batch {
     arena: Vec<u8>,
     records: Vec<Record>,
     topics: Vec<Arc<TopicSpec>>,
+    /// Handles that were asked for, with the index of their name; several may have one name.
+    handles: Vec<(Arc<TopicSpec>, u32)>,
+    /// Which of them was asked for last: records come in runs.
+    last: usize,
     /// The offsets that are true once all of these records are written.
     pub offsets: Vec<OffsetEntry>,
     /// Whether a Kafka transaction may end after this batch: not inside a source transaction.
@@ -114,6 +118,7 @@ impl Batch {
         self.arena.clear();
         self.records.clear();
         self.topics.clear();
+        self.handles.clear();
         self.offsets.clear();
         self.boundary = false;
         self.transactions = 0;
@@ -176,30 +181,36 @@ impl Batch {
         self.arena.truncate(mark);
     }
 
-    /// Returns the index of `topic` in this batch, adding it if it is new.
+    /// Returns the index of `topic` in this batch, adding it if its name is new.
     ///
-    /// A name has one index, however many specs there are of it: whoever sends the records keeps
-    /// order per index. The spec given last counts.
+    /// One name has one index, whoever made the handle: what writes the batch keeps the order of
+    /// records by it. The first description of a topic is the one that stays.
+    #[inline]
     pub fn topic(&mut self, topic: &Arc<TopicSpec>) -> u32 {
-        // Row after row, the same spec: no name is read.
-        let known = (self.topics.iter()).position(|known| Arc::ptr_eq(known, topic));
-        let index = known.unwrap_or_else(|| self.add_topic(topic));
-        u32::try_from(index).unwrap_or(u32::MAX)
+        let same = |(known, _): &(Arc<TopicSpec>, u32)| Arc::ptr_eq(known, topic);
+        if let Some(handle) = self.handles.get(self.last).filter(|known| same(known)) {
+            return handle.1;
+        }
+        if let Some(found) = self.handles.iter().position(same) {
+            self.last = found;
+            return self.handles[found].1;
+        }
+        self.add_handle(topic)
     }
 
-    /// Returns the index of a topic whose spec has not been seen in this batch.
-    fn add_topic(&mut self, topic: &Arc<TopicSpec>) -> usize {
-        let same_name = (self.topics.iter()).position(|known| known.name == topic.name);
-        match same_name {
-            Some(index) => {
-                self.topics[index] = Arc::clone(topic);
-                index
-            }
-            None => {
-                self.topics.push(Arc::clone(topic));
-                self.topics.len() - 1
-            }
-        }
+    /// Notes a handle that this batch has not met.
+    #[cold]
+    fn add_handle(&mut self, topic: &Arc<TopicSpec>) -> u32 {
+        let found = self.topics.iter().position(|t| t.name == topic.name);
+        let index = found.unwrap_or_else(|| {
+            self.topics.push(Arc::clone(topic));
+            self.topics.len() - 1
+        });
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        // The handle is kept, so that no other one can come to lie where it is.
+        self.handles.push((Arc::clone(topic), index));
+        self.last = self.handles.len() - 1;
+        index
     }
 
     /// Adds a record whose spans are in this batch's arena.
@@ -253,26 +264,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_topic_has_one_index_whatever_describes_it() {
-        let spec = |partitions| {
-            Arc::new(TopicSpec {
-                name: "a".into(),
-                partitions,
-                ..TopicSpec::default()
-            })
-        };
-        let (old, new) = (spec(None), spec(Some(3)));
-        let other = Arc::new(TopicSpec {
-            name: "b".into(),
-            ..TopicSpec::default()
-        });
-        let mut batch = Batch::default();
-        let given = [&old, &other, &new, &old, &new, &other].map(|topic| batch.topic(topic));
-        assert_eq!(given, [0, 1, 0, 0, 0, 1]);
-        assert_eq!(batch.topics(), [new, other]);
-    }
+    use proptest::prelude::*;
 
     #[test]
     fn null_and_empty_differ() {
@@ -284,5 +276,25 @@ mod tests {
         batch.buffer().extend_from_slice(b"abc");
         let span = batch.span(mark);
         assert_eq!(batch.bytes(span), Some(&b"abc"[..]));
+    }
+
+    proptest! {
+        /// However many handles there are of a name, it has one index.
+        #[test]
+        fn a_name_has_one_index(asked in prop::collection::vec((0usize..4, 0usize..3), 0..60)) {
+            let handle = |name: usize| Arc::new(TopicSpec { name: name.to_string(), ..TopicSpec::default() });
+            let handles: Vec<Vec<_>> = (0..4).map(|name| (0..3).map(|_| handle(name)).collect()).collect();
+            let mut batch = Batch::default();
+            for _ in 0..2 {
+                let mut indexes = std::collections::BTreeMap::new();
+                for (name, of) in &asked {
+                    let index = batch.topic(&handles[*name][*of]);
+                    prop_assert_eq!(*indexes.entry(*name).or_insert(index), index);
+                    prop_assert_eq!(&batch.topics()[index as usize].name, &name.to_string());
+                }
+                prop_assert_eq!(batch.topics().len(), indexes.len());
+                batch.clear();
+            }
+        }
     }
 }

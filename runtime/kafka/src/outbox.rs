@@ -1,5 +1,6 @@
 //! Records on their way into librdkafka: a byte budget, order, and why one was not taken.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -61,9 +62,10 @@ impl Outbox {
             .iter()
             .map(|topic| self.raw.topic(&topic.name));
         let topics = topics.collect::<Result<Vec<usize>>>()?;
+        let queues = queues(&topics);
         let mut waiting: Vec<Vec<Outgoing<'_>>> = vec![Vec::new(); topics.len()];
         for record in batch.records() {
-            let index = record.topic as usize;
+            let index = queues[record.topic as usize];
             let outgoing = self.outgoing(batch, record, topics[index])?;
             let plain = record.headers.is_empty() && record.timestamp < 0;
             if plain {
@@ -218,6 +220,16 @@ impl Outbox {
     }
 }
 
+/// Returns which place's queue each topic waits in: the first one that is the same topic, so that
+/// records of one topic keep their order whatever a batch calls it.
+fn queues(topics: &[usize]) -> Vec<usize> {
+    let mut first = HashMap::with_capacity(topics.len());
+    let numbered = topics.iter().enumerate();
+    numbered
+        .map(|(place, topic)| *first.entry(*topic).or_insert(place))
+        .collect()
+}
+
 /// Adds what every producer of many records needs to the settings.
 pub(crate) fn settings(config: &ClientConfig) -> ClientConfig {
     config
@@ -231,4 +243,15 @@ pub(crate) fn settings(config: &ClientConfig) -> ClientConfig {
         .or("reconnect.backoff.max.ms", "1000")
         .or("socket.keepalive.enable", "true")
         .or("topic.metadata.refresh.interval.ms", "30000")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_has_one_queue() {
+        assert_eq!(queues(&[7, 3, 7, 3, 9]), [0, 1, 0, 1, 4]);
+        assert_eq!(queues(&[]), [0usize; 0]);
+    }
 }

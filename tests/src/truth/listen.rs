@@ -34,8 +34,8 @@ pub fn listen(bootstrap: &str, registry: &str, prefix: &str) -> Result<Audit> {
             }
             // A tombstone is for compaction only and no event.
             if let Some(payload) = message.payload() {
-                let place = (table.as_str(), message.partition());
-                audit.hear(row(place, &decoder.decode(payload)?)?);
+                let value = decoder.decode(payload)?;
+                audit.hear(row(&table, message.partition(), &value)?);
             }
             Ok(())
         })?;
@@ -74,9 +74,8 @@ fn transaction(value: &Value, message: &BorrowedMessage<'_>) -> Result<Heard> {
     }
 }
 
-/// Understands a record of a table's topic; `place` is the table and the topic's partition.
-fn row(place: (&str, i32), value: &Value) -> Result<Heard> {
-    let (table, partition) = place;
+/// Understands a record of a table's topic.
+fn row(table: &str, partition: i32, value: &Value) -> Result<Heard> {
     let source = field(value, "source").context("no source")?;
     let op = text(value, "op").context("no op")?;
     let Some(block) = field(value, "transaction") else {

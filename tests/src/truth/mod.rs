@@ -20,7 +20,6 @@ mod compare;
 mod listen;
 mod load;
 mod operations;
-mod order;
 mod record;
 mod trial;
 
