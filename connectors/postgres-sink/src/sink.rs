@@ -20,6 +20,7 @@ use crate::rows::{Image, Plan, Rows};
 use crate::schema::Schemas;
 use crate::stopped::{self, Search};
 use crate::target::Target;
+use crate::wait::Told;
 
 /// One table's topic and what is collected for the table.
 #[derive(Debug)]
@@ -106,8 +107,8 @@ pub(crate) struct Sink {
     pub(crate) newest: (u64, u64, i64),
     /// When all that had come was applied, or the task began, µs since 1970.
     pub(crate) even_us: i64,
-    /// Whether people were told that rows are missing.
-    pub(crate) waits: bool,
+    /// What people were told of rows that are missing.
+    pub(crate) told: Told,
     /// Memory for the key at hand.
     pub(crate) scratch: Vec<u8>,
 }
@@ -151,7 +152,7 @@ impl Sink {
             pending: Pending::default(),
             log: Vec::new(),
             truncates: Vec::new(),
-            waits: false,
+            told: Told::Nothing,
             scratch: Vec::new(),
         }
     }

@@ -12,6 +12,41 @@ use crate::stopped::REMEDY;
 /// Longer than this without a row that is due, and people are told.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// Longer than this, and it stands in the log: every new table is waited for, until its topic is seen.
+const LOUD: Duration = Duration::from_secs(30);
+
+/// How long the log does not say again that rows are still waited for.
+const AGAIN: Duration = Duration::from_secs(300);
+
+/// What people have been told of rows that do not come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Nothing: nothing is waited for.
+    #[default]
+    Nothing,
+    /// It stands in the status.
+    Status,
+    /// It stands in the log, too, since then.
+    Log(Instant),
+}
+
+impl Told {
+    /// Returns what people are to be told now that this has been waited for so long.
+    fn next(self, waited: Duration, absent: bool, now: Instant) -> Self {
+        let again = match self {
+            // A topic that nothing makes will not come by waiting: people are told at once.
+            Self::Nothing if waited < QUIET && !absent => return self,
+            Self::Nothing | Self::Status => waited >= LOUD,
+            Self::Log(since) => now.duration_since(since) >= AGAIN,
+        };
+        match (again, self) {
+            (true, _) => Self::Log(now),
+            (false, Self::Nothing) => Self::Status,
+            (false, told) => told,
+        }
+    }
+}
+
 /// Why rows of a topic without partitions do not come.
 const ABSENT: &str =
     "the topic is not there: either the mirror leaves it out, or it has not made it yet";
@@ -91,13 +126,15 @@ impl Sink {
         let Some((topic, count)) = missing.first().copied() else {
             return Ok(());
         };
-        // A topic that nothing makes will not come by waiting: people are told at once.
         let absent = self.topics[topic].lanes.is_empty();
-        if (waited >= QUIET || absent) && !self.waits {
-            self.waits = true;
+        let told = self.told.next(waited, absent, Instant::now());
+        if told != self.told {
+            self.told = told;
             let what = self.missing(topic, count, unit);
-            tracing::warn!(what, "waiting for rows");
             self.tell(&what);
+            if matches!(told, Told::Log(_)) {
+                tracing::warn!(what, waited_s = waited.as_secs(), "waiting for rows");
+            }
         }
         if waited >= self.config.grace {
             let partitions: Vec<TopicPartition> = self.topics[topic]
@@ -122,9 +159,12 @@ impl Sink {
         if let Some(current) = &mut self.current {
             current.moved = Instant::now();
         }
-        if std::mem::take(&mut self.waits) {
-            self.tell("");
+        match std::mem::take(&mut self.told) {
+            Told::Nothing => return,
+            Told::Status => {}
+            Told::Log(_) => tracing::info!("the rows that were waited for come"),
         }
+        self.tell("");
     }
 
     /// Tells people what is waited for.
@@ -215,4 +255,33 @@ fn never_came(message: String) -> ConnectorError {
         "let the mirror copy the topic (see its topics and topics.exclude), then restart the task; if the \
          topic was deleted, {REMEDY}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_table_is_told_of_in_the_status_alone_and_a_long_wait_in_the_log_now_and_then() {
+        let began = Instant::now();
+        let at = |seconds: u64| began + Duration::from_secs(seconds);
+        let told = |absent: bool, until: u64| {
+            let (mut told, mut changes) = (Told::Nothing, Vec::new());
+            for second in 0..until {
+                let next = told.next(Duration::from_secs(second), absent, at(second));
+                if next != told {
+                    changes.push((second, next));
+                    told = next;
+                }
+            }
+            changes
+        };
+        assert_eq!(told(true, 30), [(0, Told::Status)]);
+        assert_eq!(told(false, 30), [(2, Told::Status)]);
+        let log = |second| (second, Told::Log(at(second)));
+        assert_eq!(
+            told(false, 640),
+            [(2, Told::Status), log(30), log(330), log(630)]
+        );
+    }
 }
