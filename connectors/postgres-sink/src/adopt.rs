@@ -11,6 +11,7 @@ use crate::config::Evolution;
 use crate::ddl;
 use crate::definition::Definition;
 use crate::event::{self, Event};
+use crate::evolve::{Evolve, Standing};
 use crate::params::Raw;
 use crate::sink::Sink;
 use crate::stopped::REMEDY;
@@ -36,7 +37,7 @@ impl Sink {
         }
         self.check_layout(&definition, event)?;
         self.flush(false)?;
-        let table = self.shape(&definition, true)?;
+        let table = self.shape(&definition, stored.as_ref(), Standing::Stay)?;
         if !known {
             let name = self.topics[topic].name.to_string();
             self.remember(&name, &definition)?;
@@ -118,8 +119,13 @@ impl Sink {
     }
 
     /// Creates or alters the target's table, in the open transaction, and returns it as it is then;
-    /// `keeps` says whether the rows it has stay.
-    pub(crate) fn shape(&mut self, definition: &Definition, keeps: bool) -> Result<TargetTable> {
+    /// `former` is the definition that the link has written by until now.
+    pub(crate) fn shape(
+        &mut self,
+        definition: &Definition,
+        former: Option<&Definition>,
+        rows: Standing,
+    ) -> Result<TargetTable> {
         self.shape_types(definition)?;
         let (schema, name) = (&definition.schema, &definition.table);
         let load = |sink: &mut Self| {
@@ -127,14 +133,21 @@ impl Sink {
         };
         let found = load(self)?;
         if let Some(table) = &found
-            && keeps
+            && rows == Standing::Stay
             && let Some(error) = ddl::unknown_values(definition, table)
             && self.has_rows(definition)?
         {
             return Err(error);
         }
         let statements = match &found {
-            Some(table) => ddl::evolve(definition, table, self.config.evolution)?,
+            Some(table) => Evolve {
+                wanted: definition,
+                former,
+                table,
+                evolution: self.config.evolution,
+                rows,
+            }
+            .statements()?,
             None if self.config.evolution >= Evolution::Basic => ddl::create(definition),
             None => {
                 return Err(ConnectorError::stop(
@@ -230,7 +243,7 @@ impl Sink {
                     session.execute(statement)?;
                 }
             } else {
-                let schema = base.rsplit_once('.').map(|(schema, _)| schema);
+                let (schema, _) = ddl::split_type(base);
                 let create = schema.map(|s| format!("CREATE SCHEMA IF NOT EXISTS {s}; "));
                 let sql = create.unwrap_or_default() + &statements.join("; ");
                 self.ddl(&sql, definition)?;

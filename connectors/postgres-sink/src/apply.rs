@@ -1,6 +1,7 @@
 //! Settled changes become statements, sent in as few round trips as memory allows.
 
 mod blame;
+mod remove;
 mod values;
 
 use std::collections::BTreeMap;
@@ -152,10 +153,7 @@ impl<'a> Run<'a> {
         let Some(binding) = self.bindings.get(at).and_then(Option::as_ref) else {
             return Ok(());
         };
-        if !settled.deletes.is_empty() {
-            let statement = self.target.prepare(&binding.delete_sql())?;
-            self.chunks(at, &settled.deletes, &binding.key, &statement, Verb::Delete)?;
-        }
+        self.delete(at, binding, &settled.deletes)?;
         // Rows with unknown columns leave those as they are: a statement per set of columns.
         let mut groups: BTreeMap<&[u16], Vec<Image>> = BTreeMap::new();
         for image in &settled.updates {
@@ -173,6 +171,22 @@ impl<'a> Run<'a> {
             }
         }
         self.insert(at, binding, &settled.inserts)
+    }
+
+    fn delete(&mut self, at: usize, binding: &Binding, images: &[Image]) -> Result<(), Refused> {
+        if images.is_empty() {
+            return Ok(());
+        }
+        if binding.key.is_empty() {
+            return self.remove(at, binding, images);
+        }
+        let bulk = binding.bulk(&binding.key);
+        let statement = self.target.prepare(&binding.delete_sql(bulk))?;
+        if bulk {
+            self.chunks(at, images, &binding.key, &statement, Verb::Delete)
+        } else {
+            self.singly(at, images, &binding.key, &statement, Verb::Delete)
+        }
     }
 
     fn insert(&mut self, at: usize, binding: &Binding, images: &[Image]) -> Result<(), Refused> {
@@ -194,6 +208,10 @@ impl<'a> Run<'a> {
             )));
         }
         let all: Vec<_> = (0..binding.columns.len()).collect();
+        if all.is_empty() {
+            let statement = self.target.prepare(&binding.insert_sql(false))?;
+            return self.singly(at, images, &all, &statement, Verb::Insert);
+        }
         if binding.copy && images.len() >= COPY_FROM {
             return self.copy(at, binding, images);
         }
@@ -287,7 +305,14 @@ impl<'a> Run<'a> {
             binding.key.clone()
         };
         let set = match after {
-            Some(after) => binding.columns_without(&self.rows.marks(after).unknown),
+            Some(after) => {
+                let mut set = binding.columns_without(&self.rows.marks(after).unknown);
+                set.retain(|at| !binding.columns[*at].fixed);
+                if set.is_empty() {
+                    return Ok(());
+                }
+                set
+            }
             None => Vec::new(),
         };
         let statement = self.target.prepare(&binding.located_sql(&known, &set))?;

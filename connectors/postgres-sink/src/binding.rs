@@ -9,6 +9,7 @@ use walbridge_postgres::types::Kind;
 use walbridge_schemas::{RowSchema, name};
 
 use crate::definition::Definition;
+use crate::key::{self, Canon, KeyForm};
 use crate::stopped::REMEDY;
 use crate::table::TargetTable;
 
@@ -16,12 +17,16 @@ use crate::table::TargetTable;
 #[derive(Debug)]
 pub(crate) struct Bound {
     /// Quoted.
-    name: String,
+    pub(crate) name: String,
     cast: String,
     pub(crate) decoder: ColumnDecoder,
     /// The type of the elements when values come as an array parameter.
     pub(crate) element: u32,
     compare_text: bool,
+    /// Whether the server refuses to set it in an UPDATE.
+    pub(crate) fixed: bool,
+    /// Whether a key's column may change what it looks like and stay equal.
+    coarse: bool,
 }
 
 /// A plan bound to its target table. Bound columns stand in the order of the row's fields.
@@ -29,11 +34,15 @@ pub(crate) struct Bound {
 pub(crate) struct Binding {
     /// The table's quoted name.
     pub(crate) table: String,
+    /// The table's own rows, as statements address them.
+    pub(crate) rows: String,
     /// The table's name for messages.
     pub(crate) title: String,
     pub(crate) columns: Vec<Bound>,
     /// The key's columns; empty for a table without one.
     pub(crate) key: Vec<usize>,
+    /// How keys are compared.
+    pub(crate) key_form: KeyForm,
     /// Whether values can come as one array per column: an array of arrays would fall apart.
     pub(crate) bulk: bool,
     /// Whether binary `COPY` can be used: all columns have their binary form.
@@ -59,7 +68,7 @@ impl Binding {
             )
         };
         let fields = name::fields(definition.columns.iter().map(|c| c.name.as_str()));
-        let mut columns = Vec::new();
+        let (mut columns, mut deterministic) = (Vec::new(), Vec::new());
         for field in row.fields() {
             let at = fields.iter().position(|name| *name == field.name);
             let column = at
@@ -77,7 +86,11 @@ impl Binding {
                 },
                 decoder,
                 compare_text: column.compare_text,
+                fixed: column.identity_always,
+                coarse: key::canon(&column.ty).is_none_or(Canon::is_coarse)
+                    || !column.deterministic,
             });
+            deterministic.push(column.deterministic);
         }
         let key = definition
             .key
@@ -87,18 +100,25 @@ impl Binding {
                 let at = columns.iter().position(|column| column.name == name);
                 at.ok_or_else(|| incompatible(format!("key column {name} is not in the stream")))
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<usize>>>()?;
+        let key_form = KeyForm::of(key.iter().map(|at| {
+            let decoder = &columns[*at].decoder;
+            (decoder.target(), deterministic[*at], decoder.native())
+        }));
         let array = |column: &Bound| {
             column.decoder.native() && matches!(column.decoder.target().base().kind, Kind::Array(_))
         };
+        let name = qualified(&definition.schema, &definition.table);
         Ok(Self {
-            table: qualified(&definition.schema, &definition.table),
+            rows: table.rows(&name),
+            table: name,
             title,
             bulk: !columns.iter().any(array),
             copy: columns.iter().all(|column| column.decoder.native()),
             columns,
             key,
-            other_uniques: table.other_uniques,
+            key_form,
+            other_uniques: table.has_other_uniques(&definition.key),
         })
     }
 
@@ -139,6 +159,9 @@ impl Binding {
                 self.parameter(at, at)
             });
         }
+        if names.is_empty() {
+            return format!("INSERT INTO {} DEFAULT VALUES", self.table);
+        }
         let (names, values) = (names.join(", "), values.join(", "));
         let all: Vec<_> = (0..self.columns.len()).collect();
         let from = if bulk {
@@ -160,10 +183,15 @@ impl Binding {
         };
         let (mut set, mut on) = (Vec::new(), Vec::new());
         for (n, &at) in columns.iter().enumerate() {
-            let name = &self.columns[at].name;
-            if self.key.contains(&at) {
+            let column = &self.columns[at];
+            let name = &column.name;
+            let in_key = self.key.contains(&at);
+            if in_key {
                 on.push(format!("t.{name} = {}", value(n, at)));
-            } else {
+            } else if column.fixed {
+                on.push(format!("t.{name} IS NOT DISTINCT FROM {}", value(n, at)));
+            }
+            if !column.fixed && (!in_key || column.coarse) {
                 set.push(format!("{name} = {}", value(n, at)));
             }
         }
@@ -179,23 +207,28 @@ impl Binding {
         };
         format!(
             "UPDATE {} AS t SET {}{from} WHERE {}",
-            self.table,
+            self.rows,
             set.join(", "),
             on.join(" AND ")
         )
     }
 
-    /// Parameters: the key's columns.
-    pub(crate) fn delete_sql(&self) -> String {
-        let on: Vec<_> = self
-            .key
-            .iter()
-            .enumerate()
-            .map(|(n, &at)| format!("t.{} = {}", self.columns[at].name, self.staged(n, at)))
-            .collect();
+    /// Parameters: the key's columns; `bulk` says whether as arrays.
+    pub(crate) fn delete_sql(&self, bulk: bool) -> String {
+        let mut on = Vec::new();
+        for (n, &at) in self.key.iter().enumerate() {
+            let value = match bulk {
+                true => self.staged(n, at),
+                false => self.parameter(n, at),
+            };
+            on.push(format!("t.{} = {value}", self.columns[at].name));
+        }
+        if !bulk {
+            return format!("DELETE FROM {} AS t WHERE {}", self.rows, on.join(" AND "));
+        }
         format!(
             "DELETE FROM {} AS t USING {} WHERE {}",
-            self.table,
+            self.rows,
             &self.stage(&self.key)[6..],
             on.join(" AND ")
         )
@@ -216,7 +249,7 @@ impl Binding {
             "SELECT concat_ws(', ', {}){} WHERE NOT EXISTS (SELECT 1 FROM {} AS t WHERE {}) LIMIT 1",
             shown.join(", "),
             self.stage(&self.key),
-            self.table,
+            self.rows,
             on.join(" AND ")
         )
     }
@@ -229,21 +262,27 @@ impl Binding {
         for (n, &at) in known.iter().enumerate() {
             let column = &self.columns[at];
             let value = self.parameter(n, at);
-            on.push(if column.compare_text {
-                format!("{}::text IS NOT DISTINCT FROM ({value})::text", column.name)
-            } else if self.key.contains(&at) {
+            on.push(if self.key.contains(&at) {
                 format!("{} = {value}", column.name)
+            } else if column.compare_text {
+                format!("{} = {}", text_of(&column.name), text_of(&value))
             } else {
                 format!("{} IS NOT DISTINCT FROM {value}", column.name)
             });
         }
-        let table = &self.table;
+        let table = &self.rows;
         let on = if on.is_empty() {
             "true".to_owned()
         } else {
             on.join(" AND ")
         };
-        let one = format!("ctid = (SELECT ctid FROM {table} WHERE {on} LIMIT 1)");
+        // A place is one's only together with the partition; alone it can be looked up at once.
+        let place = match self.rows == self.table {
+            true => "(tableoid, ctid)",
+            false => "ctid",
+        };
+        let columns = place.trim_matches(['(', ')']);
+        let one = format!("{place} = (SELECT {columns} FROM {table} WHERE {on} LIMIT 1)");
         if set.is_empty() {
             return format!("DELETE FROM {table} WHERE {one}");
         }
@@ -255,6 +294,50 @@ impl Binding {
         }
         let _ = write!(text, " WHERE {one}");
         text
+    }
+
+    /// Returns a statement that deletes as many rows of each content as are given of it, in one pass
+    /// over the table. Parameters: all columns, as arrays or, for `rows` rows, one by one.
+    pub(crate) fn remove_sql(&self, rows: Option<usize>) -> String {
+        let all: Vec<_> = (0..self.columns.len()).collect();
+        let names: Vec<_> = self
+            .columns
+            .iter()
+            .map(|c| format!("t.{}", c.name))
+            .collect();
+        let (given, from) = match rows {
+            None => {
+                let given = all.iter().map(|at| self.staged(*at, *at));
+                (given.collect::<Vec<_>>(), self.stage(&all))
+            }
+            Some(rows) => {
+                let row = |row: usize| {
+                    let values = all
+                        .iter()
+                        .map(|at| self.parameter(row * all.len() + at, *at));
+                    format!("({})", values.collect::<Vec<_>>().join(", "))
+                };
+                let values: Vec<_> = (0..rows).map(row).collect();
+                let names: Vec<_> = all.iter().map(|at| format!("c{at}")).collect();
+                let from = format!(
+                    " FROM (VALUES {}) AS s({})",
+                    values.join(", "),
+                    names.join(", ")
+                );
+                (names, from)
+            }
+        };
+        format!(
+            "WITH gone AS (SELECT {given} AS content, count(*) AS n{from} GROUP BY 1), \
+             found AS (SELECT t.tableoid AS part, t.ctid AS place, g.n, \
+                row_number() OVER (PARTITION BY g.content) AS nth \
+                FROM {table} AS t JOIN gone AS g ON {held} = g.content) \
+             DELETE FROM {table} AS t USING found AS f \
+             WHERE t.tableoid = f.part AND t.ctid = f.place AND f.nth <= f.n",
+            given = text_of(&given.join(", ")),
+            held = text_of(&names.join(", ")),
+            table = self.rows,
+        )
     }
 
     /// Returns the `FROM` of a stage with one array parameter per column.
@@ -292,4 +375,9 @@ impl Binding {
             false => format!("${}::text::{}", n + 1, column.cast),
         }
     }
+}
+
+/// Returns the exact text of values, as their types' output has it: two are the same if it is.
+fn text_of(values: &str) -> String {
+    format!("ROW({values})::text COLLATE \"C\"")
 }

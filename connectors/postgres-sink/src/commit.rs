@@ -36,6 +36,7 @@ impl Sink {
         mut kept: Kept,
         images: [Image; N],
     ) -> Result<[Image; N]> {
+        self.run_truncates()?;
         let (work, log) = self.settle(whole, &mut kept)?;
         if log.is_empty() {
             let link = self.config.link.clone();
@@ -130,9 +131,7 @@ impl Sink {
     pub(crate) fn commit(&mut self) -> Result<()> {
         fail_point!("sink-before-apply");
         let mut kept = Kept::default();
-        if !self.truncates.is_empty() {
-            self.run_truncates()?;
-        }
+        self.run_truncates()?;
         let (work, log) = self.settle(true, &mut kept)?;
         let (params, lanes) = self.advance_params();
         let origin = origin_sql(self.position.commit_lsn, self.position.commit_ts);

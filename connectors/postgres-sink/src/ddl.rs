@@ -1,9 +1,8 @@
 //! From the source's table definition to what must be done to the target's table. Pure.
 
-use walbridge_connector_api::{ConnectorError, Result};
+use walbridge_connector_api::ConnectorError;
 use walbridge_postgres::ident::{literal, qualified, quote};
 
-use crate::config::Evolution;
 use crate::definition::{ColumnDefinition, Definition};
 use crate::stopped::REMEDY;
 use crate::table::TargetTable;
@@ -25,7 +24,8 @@ pub(crate) fn create(definition: &Definition) -> Vec<String> {
     ]
 }
 
-fn column(column: &ColumnDefinition) -> String {
+/// Returns a column as `CREATE TABLE` and `ADD COLUMN` take it.
+pub(crate) fn column(column: &ColumnDefinition) -> String {
     let not_null = if column.nullable { "" } else { " NOT NULL" };
     format!("{} {}{not_null}", quote(&column.name), column.type_name)
 }
@@ -65,91 +65,26 @@ pub(crate) fn unknown_values(
     )
 }
 
-/// Returns the statements that make an existing table fit, or why it cannot be made to.
-pub(crate) fn evolve(
-    definition: &Definition,
-    table: &TargetTable,
-    evolution: Evolution,
-) -> Result<Vec<String>> {
-    let name = qualified(&definition.schema, &definition.table);
-    let mut statements = Vec::new();
-    let mut fix = Vec::new();
-    for wanted in &definition.columns {
-        let Some(found) = table.columns.iter().find(|c| c.name == wanted.name) else {
-            let mut add = format!("ALTER TABLE {name} ADD COLUMN {}", column(wanted));
-            if let Some(missing) = &wanted.missing {
-                // Rows that are there get the value they have at the source; new rows bring their own.
-                add.push_str(&format!(
-                    " DEFAULT {}::{}; ALTER TABLE {name} ALTER COLUMN {} DROP DEFAULT",
-                    literal(missing),
-                    wanted.type_name,
-                    quote(&wanted.name)
-                ));
-            }
-            if evolution >= Evolution::Basic {
-                statements.push(add);
-            } else {
-                fix.push(add);
-            }
-            continue;
-        };
-        if plain(&found.declared) != plain(&wanted.type_name) {
-            fix.push(format!(
-                "ALTER TABLE {name} ALTER COLUMN {column} TYPE {ty}",
-                column = quote(&wanted.name),
-                ty = wanted.type_name
-            ));
-        }
-        let in_key = table.key.contains(&wanted.name);
-        if wanted.nullable && !found.nullable && !in_key && evolution >= Evolution::Basic {
-            statements.push(format!(
-                "ALTER TABLE {name} ALTER COLUMN {} DROP NOT NULL",
-                quote(&wanted.name)
-            ));
-        }
-    }
-    for found in &table.columns {
-        let wanted = definition.columns.iter().any(|c| c.name == found.name);
-        if !wanted && !found.generated {
-            let drop = format!("ALTER TABLE {name} DROP COLUMN {}", quote(&found.name));
-            if evolution == Evolution::Full {
-                statements.push(drop);
-            } else {
-                fix.push(drop);
-            }
-        }
-    }
-    if !definition.key.is_empty() && !same_set(&definition.key, &table.key) {
-        let key: Vec<_> = definition.key.iter().map(|name| quote(name)).collect();
-        fix.push(format!(
-            "ALTER TABLE {name} ADD PRIMARY KEY ({})",
-            key.join(", ")
-        ));
-    }
-    if fix.is_empty() {
-        return Ok(statements);
-    }
-    Err(ConnectorError::stop(
-        "IncompatibleTable",
-        format!(
-            "table {} at the target differs from the source's in a way that schema.evolution does \
-             not cover",
-            definition.collection()
-        ),
-    )
-    .remedy(format!(
-        "run at the target, then restart the task: {};",
-        fix.join("; ")
-    )))
-}
-
-fn same_set(a: &[String], b: &[String]) -> bool {
-    a.len() == b.len() && a.iter().all(|name| b.contains(name))
-}
-
 /// Returns a type's name without the schema that needs no naming.
-fn plain(name: &str) -> &str {
+pub(crate) fn plain(name: &str) -> &str {
     name.strip_prefix("public.").unwrap_or(name)
+}
+
+/// Splits a type's name as `format_type` writes it into its schema, if it has one, and the rest.
+pub(crate) fn split_type(name: &str) -> (Option<&str>, &str) {
+    let mut quoted = false;
+    let mut dot = None;
+    for (at, c) in name.char_indices() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => dot = Some(at),
+            _ => {}
+        }
+    }
+    match dot {
+        Some(at) => (Some(&name[..at]), &name[at + 1..]),
+        None => (None, name),
+    }
 }
 
 /// Returns the statements that give an enum type its labels; `existing` is what the target has.
@@ -187,59 +122,8 @@ pub(crate) fn labels(
 
 #[cfg(test)]
 mod tests {
-    use walbridge_postgres::types::{Kind, PgType};
-
     use super::*;
-    use crate::table::TargetColumn;
-
-    fn definition(columns: &[(&str, &str, bool)]) -> Definition {
-        Definition {
-            schema: "public".into(),
-            table: "t".into(),
-            columns: columns
-                .iter()
-                .map(|(name, ty, nullable)| ColumnDefinition {
-                    name: (*name).into(),
-                    type_name: (*ty).into(),
-                    nullable: *nullable,
-                    labels: None,
-                    missing: None,
-                    default: None,
-                })
-                .collect(),
-            key: vec!["id".into()],
-            identity: "default".into(),
-            layout: None,
-        }
-    }
-
-    fn table(columns: &[(&str, &str, bool)]) -> TargetTable {
-        let ty = PgType {
-            oid: 23,
-            schema: "pg_catalog".into(),
-            name: "int4".into(),
-            typmod: -1,
-            sends: true,
-            kind: Kind::Base,
-        };
-        TargetTable {
-            columns: columns
-                .iter()
-                .map(|(name, declared, nullable)| TargetColumn {
-                    name: (*name).into(),
-                    declared: (*declared).into(),
-                    cast: (*declared).into(),
-                    nullable: *nullable,
-                    generated: false,
-                    ty: ty.clone(),
-                    array: 1007,
-                    compare_text: false,
-                })
-                .collect(),
-            key: vec!["id".into()],
-            other_uniques: false,
-        }
-    }
+    use crate::evolve::tests::{definition, table};
 
     #[test]
     fn a_table_is_created_with_its_key() {
@@ -254,18 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn a_new_column_is_added_and_a_vanished_one_stops() {
+    fn a_default_that_the_stream_does_not_tell_stops() {
         let has = table(&[("id", "integer", false)]);
         let mut wants = definition(&[("id", "integer", false), ("x", "public.mood", true)]);
-        wants.columns[1].missing = Some("ok".into());
-        assert_eq!(
-            evolve(&wants, &has, Evolution::Basic).unwrap(),
-            [
-                "ALTER TABLE \"public\".\"t\" ADD COLUMN \"x\" public.mood DEFAULT 'ok'::public.mood; \
-                 ALTER TABLE \"public\".\"t\" ALTER COLUMN \"x\" DROP DEFAULT"
-            ]
-        );
-        wants.columns[1].missing = None;
         assert!(unknown_values(&wants, &has).is_none());
         wants.columns[1].default = Some("random()".into());
         let error = unknown_values(&wants, &has).unwrap();
@@ -274,30 +149,19 @@ mod tests {
                 .to_string()
                 .contains(r#""x" with the default random()"#)
         );
-        let has = table(&[("id", "integer", false), ("old", "text", true)]);
-        let wants = definition(&[("id", "integer", false)]);
-        let error = evolve(&wants, &has, Evolution::Basic).unwrap_err();
-        assert_eq!(error.name(), "IncompatibleTable");
-        assert!(error.to_string().contains(r#"DROP COLUMN "old""#));
-        assert_eq!(
-            evolve(&wants, &has, Evolution::Full).unwrap(),
-            [r#"ALTER TABLE "public"."t" DROP COLUMN "old""#]
-        );
     }
 
     #[test]
-    fn another_type_stops_with_the_statement_to_run() {
-        let has = table(&[("id", "integer", false)]);
-        let error = evolve(
-            &definition(&[("id", "bigint", false)]),
-            &has,
-            Evolution::Full,
-        )
-        .unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains(r#"ALTER COLUMN "id" TYPE bigint"#)
+    fn names_are_split_at_the_dot_that_is_none_of_theirs() {
+        assert_eq!(split_type("mood"), (None, "mood"));
+        assert_eq!(split_type("public.mood"), (Some("public"), "mood"));
+        assert_eq!(
+            split_type(r#""Identity.Mood""#),
+            (None, r#""Identity.Mood""#)
+        );
+        assert_eq!(
+            split_type(r#""a.b"."c""d.e""#),
+            (Some(r#""a.b""#), r#""c""d.e""#)
         );
     }
 

@@ -17,8 +17,12 @@
 //! | yes | one | `UPDATE` |
 //! | | several | none possible: held until they are resolved |
 
+mod loose;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+
+use loose::Loose;
 
 /// What the fold must know of row images.
 pub(crate) trait Images {
@@ -30,6 +34,12 @@ pub(crate) trait Images {
 
     /// Returns `newer` with the columns it lacks taken from `older`.
     fn merge(&mut self, newer: Self::Image, older: &Self::Image) -> Self::Image;
+
+    /// Returns a hash that rows which are the same in all columns share.
+    fn hash(&self, image: &Self::Image) -> u64;
+
+    /// Returns whether two rows are known whole and are the same in all columns.
+    fn alike(&self, one: &Self::Image, other: &Self::Image) -> bool;
 }
 
 /// How alike two images are.
@@ -78,7 +88,7 @@ pub(crate) struct Fold<I> {
     entries: Vec<Entry<I>>,
     index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
     keys: Vec<u8>,
-    appended: Vec<I>,
+    loose: Loose<I>,
 }
 
 /// What is to be done at the target, to be done in this order.
@@ -100,25 +110,43 @@ impl<I: Copy> Fold<I> {
             entries: Vec::new(),
             index: HashMap::default(),
             keys: Vec::new(),
-            appended: Vec::new(),
+            loose: Loose::new(),
         }
     }
 
     /// Returns whether there is nothing to settle.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.appended.is_empty()
+        self.entries.is_empty() && self.loose.is_empty()
+    }
+
+    /// Forgets everything: the table is emptied after all of it.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.index.clear();
+        self.keys.clear();
+        self.loose.clear();
     }
 
     /// Returns about how many bytes the fold itself holds.
     pub(crate) fn size(&self) -> usize {
         let entry = size_of::<Entry<I>>() + 24;
-        self.entries.len() * entry + self.keys.len() + self.appended.len() * size_of::<I>()
+        self.entries.len() * entry + self.keys.len() + self.loose.size()
     }
 
-    /// Takes a row of a table without a key.
+    /// Takes a row of which no event before the next [`settle`](Fold::settle) says more.
     pub(crate) fn append(&mut self, after: I) {
-        self.appended.push(after);
+        self.loose.push(after);
+    }
+
+    /// Takes a new row of a table without a key.
+    pub(crate) fn come<C: Images<Image = I>>(&mut self, context: &C, after: I) {
+        self.loose.come(context, after);
+    }
+
+    /// Takes away a row of a table without a key.
+    pub(crate) fn go<C: Images<Image = I>>(&mut self, context: &C, before: I) {
+        self.loose.go(context, before);
     }
 
     /// Takes a new row; `moved` says that it came from another key.
@@ -268,10 +296,11 @@ impl<I: Copy> Fold<I> {
     /// one: then keys with several rows, and rows moved to a key whose former row may yet have to
     /// leave, are held back. `keep` is told each image that is held and returns one that lasts.
     pub(crate) fn settle(&mut self, whole: bool, mut keep: impl FnMut(I) -> I) -> Settled<I> {
+        let (deletes, inserts) = self.loose.settle();
         let mut out = Settled {
-            deletes: Vec::new(),
+            deletes,
             updates: Vec::new(),
-            inserts: std::mem::take(&mut self.appended),
+            inserts,
             held: 0,
         };
         let mut held = Vec::new();

@@ -105,12 +105,13 @@ impl Sink {
                 let end = self
                     .marker(lane, true)?
                     .filter(|end| end.status == Status::End);
-                // What is complete must not wait for a transaction that is not all here.
-                let whole = match &end {
-                    Some(end) => self.is_here(end),
+                // What is complete must not wait for a transaction that is not all here, nor be lost
+                // with one whose tables change: that may have to stop.
+                let joins = match &end {
+                    Some(end) => self.is_here(end) && !self.redefines(end),
                     None => false,
                 };
-                if self.pending.transactions > 0 && !whole {
+                if self.pending.transactions > 0 && !joins {
                     self.commit()?;
                 }
                 self.rows.lanes[lane].take();
@@ -204,6 +205,18 @@ impl Sink {
             let lanes = &self.topics[topic].lanes;
             let waiting: u64 = lanes.iter().map(|at| self.rows.lanes[*at].values()).sum();
             waiting >= *count
+        })
+    }
+
+    /// Returns whether a row of the transaction may carry a table definition.
+    fn redefines(&mut self, end: &Marker) -> bool {
+        end.counts.iter().any(|(collection, count)| {
+            let Some(topic) = self.topic_of_collection(collection) else {
+                return false;
+            };
+            let lanes = &mut self.rows.lanes;
+            let of_topic = &self.topics[topic].lanes;
+            (of_topic.iter()).any(|lane| lanes[*lane].redefines_within(*count))
         })
     }
 

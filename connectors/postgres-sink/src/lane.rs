@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use walbridge_connector_api::{Batch, Record, TopicPartition};
+use walbridge_schemas::marks;
 
 const CHUNK_MIN: usize = 4 << 10;
 const CHUNK_MAX: usize = 256 << 10;
@@ -65,6 +66,10 @@ pub(crate) struct Lane {
     waiting: VecDeque<Waiting>,
     /// How many of the waiting are no tombstones.
     values: u64,
+    /// How many came that are no tombstones.
+    came: u64,
+    /// Of those, which ones carry a table definition and may still wait.
+    redefinitions: VecDeque<u64>,
     end: u64,
     held: usize,
     /// The offset after the last record taken.
@@ -84,6 +89,8 @@ impl Lane {
             chunks: VecDeque::new(),
             waiting: VecDeque::new(),
             values: 0,
+            came: 0,
+            redefinitions: VecDeque::new(),
             end: 0,
             held: 0,
             next,
@@ -117,7 +124,12 @@ impl Lane {
             value: size(parts[1]),
             headers: parts[2].map_or(0, |part| part.len() as u32),
         });
+        let headers = &batch.headers(record);
+        if headers.last(marks::RELATION).is_some() {
+            self.redefinitions.push_back(self.came);
+        }
         self.values += u64::from(parts[1].is_some());
+        self.came += u64::from(parts[1].is_some());
         self.received = record.offset + 1;
     }
 
@@ -136,6 +148,17 @@ impl Lane {
             start: self.end,
             bytes: Vec::with_capacity(capacity),
         });
+    }
+
+    /// Returns whether one of the next `count` rows that wait carries a table definition.
+    pub(crate) fn redefines_within(&mut self, count: u64) -> bool {
+        let head = self.came - self.values;
+        while self.redefinitions.front().is_some_and(|at| *at < head) {
+            self.redefinitions.pop_front();
+        }
+        self.redefinitions
+            .front()
+            .is_some_and(|at| *at < head + count)
     }
 
     /// Returns the record whose turn is next.

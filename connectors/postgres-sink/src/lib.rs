@@ -35,8 +35,10 @@ mod connector;
 mod ddl;
 mod definition;
 mod event;
+mod evolve;
 mod fold;
 mod follow;
+mod key;
 mod lane;
 mod load;
 mod marker;
@@ -55,6 +57,7 @@ mod table;
 mod take;
 mod target;
 mod task;
+mod truncate;
 mod wait;
 
 pub use connector::PostgresSink;

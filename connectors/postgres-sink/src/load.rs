@@ -9,6 +9,7 @@ use walbridge_schemas::transaction::Status;
 
 use crate::apply::{Refused, Run};
 use crate::definition::Definition;
+use crate::evolve::Standing;
 use crate::marker::{Marker, Unit};
 use crate::params::{Array, Raw, texts};
 use crate::position::{ADVANCE, Phase};
@@ -16,6 +17,7 @@ use crate::rows::Kept;
 use crate::sink::Sink;
 use crate::table::TargetTable;
 use crate::target::origin_sql;
+use crate::truncate::Emptied;
 
 const LOADED: &str = "\
 UPDATE walbridge.relation AS r SET loaded = s.loaded
@@ -49,30 +51,24 @@ impl Sink {
         }
         self.go_on(begin.since_us)?;
         self.note_taken(&begin)?;
-        let mut empty = Vec::new();
+        let mut followed = Vec::new();
+        let mut filled = Vec::new();
         for definition in &begin.tables {
             let Some(topic) = self.topic_of_collection(&definition.collection()) else {
                 continue;
             };
             let ours = self.topics[topic].definition.is_some();
-            if !self.is_free(definition, ours)? {
-                empty.push(qualified(&definition.schema, &definition.table));
-            }
-            self.shape(definition, false)?;
+            filled.extend(self.filled(definition, ours)?);
+            followed.push((topic, definition));
+        }
+        self.empty(&filled)?;
+        for (topic, definition) in followed {
+            let former = self.topics[topic].definition.take();
+            self.shape(definition, former.as_ref(), Standing::Go)?;
             let name = self.topics[topic].name.to_string();
             self.remember(&name, definition)?;
             self.topics[topic].definition = Some(definition.clone());
             self.topics[topic].active = None;
-        }
-        if !empty.is_empty() {
-            let mut run = Run::new(
-                &mut self.target,
-                &self.rows,
-                &self.bindings,
-                &self.config.link,
-            );
-            run.sql(format!("TRUNCATE ONLY {}", empty.join(", ")));
-            run.send().map_err(Refused::error)?;
         }
         self.position.phase = Phase::Loading;
         self.position.snapshot_lsn = lsn;
@@ -115,14 +111,14 @@ impl Sink {
         .map_err(Refused::error)
     }
 
-    /// Returns whether a table is not there or empty; one with rows that this link did not write is
+    /// Returns a table that has rows, to be emptied; one with rows that this link did not write is
     /// refused.
-    fn is_free(&mut self, definition: &Definition, ours: bool) -> Result<bool> {
+    fn filled(&mut self, definition: &Definition, ours: bool) -> Result<Option<Emptied>> {
         let (schema, name) = (&definition.schema, &definition.table);
         let session = &self.target.session;
-        if TargetTable::load(session, &mut self.types, schema, name)?.is_none() {
-            return Ok(true);
-        }
+        let Some(table) = TargetTable::load(session, &mut self.types, schema, name)? else {
+            return Ok(None);
+        };
         let filled = self.has_rows(definition)?;
         if filled && !ours && !self.config.truncate_nonempty {
             return Err(ConnectorError::stop(
@@ -138,7 +134,11 @@ impl Sink {
                  snapshot.target.nonempty to truncate",
             ));
         }
-        Ok(!filled)
+        let name = qualified(schema, name);
+        Ok(filled.then(|| Emptied {
+            rows: table.rows(&name),
+            name,
+        }))
     }
 
     /// Goes on with a snapshot that was being loaded when the task last ended; `loaded` says how many

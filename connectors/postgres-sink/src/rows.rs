@@ -1,5 +1,7 @@
 //! Row images: where their bytes are, and what is known of them beyond the bytes.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use walbridge_schemas::{AvroError, ValueSchema};
 
 use crate::fold::{Images, Likeness};
@@ -178,6 +180,21 @@ impl Images for Rows {
             }
         }
         answer
+    }
+
+    fn hash(&self, image: &Image) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(self.bytes(image));
+        hasher.finish()
+    }
+
+    fn alike(&self, one: &Image, other: &Image) -> bool {
+        let (marks, others) = (self.marks(one), self.marks(other));
+        let whole = marks.unknown.is_empty() && others.unknown.is_empty();
+        whole
+            && one.plan == other.plan
+            && marks.special == others.special
+            && self.bytes(one) == self.bytes(other)
     }
 
     fn merge(&mut self, newer: Image, older: &Image) -> Image {

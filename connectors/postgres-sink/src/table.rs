@@ -18,39 +18,82 @@ pub(crate) struct TargetColumn {
     pub(crate) ty: PgType,
     /// The type's array type; 0 if it has none.
     pub(crate) array: u32,
-    /// Whether equality must be asked of the text form: the type has none, or a coarser one.
+    /// Whether values that are equal may differ: what is the same is told by the text form then.
     pub(crate) compare_text: bool,
+    /// Whether equal texts are the same bytes.
+    pub(crate) deterministic: bool,
+    /// Whether a row that brings no value gets one.
+    pub(crate) has_default: bool,
+    /// Whether the server alone gives it its values, unless an INSERT overrides that.
+    pub(crate) identity_always: bool,
 }
 
 /// The target's table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TargetTable {
     pub(crate) columns: Vec<TargetColumn>,
+    /// The primary key's constraint.
+    pub(crate) primary: Option<String>,
     /// The primary key's columns.
     pub(crate) key: Vec<String>,
-    /// Whether anything beside the primary key must be unique.
-    pub(crate) other_uniques: bool,
+    /// What must be unique: columns, or `None` for expressions, parts of the rows and exclusions.
+    pub(crate) uniques: Vec<Option<Vec<String>>>,
+    /// Whether its rows are those of its partitions.
+    pub(crate) partitioned: bool,
 }
 
 const COLUMNS: &str = "\
 SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, -1),
     NOT a.attnotnull, a.attgenerated <> '', a.atttypid, a.atttypmod, t.typarray,
-    t.typcategory = 'G' OR t.typname IN ('json', 'xml', 'numeric', 'jsonb')
-        OR NOT EXISTS (SELECT 1 FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-            WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = t.oid)
+    NOT (t.typtype = 'e' OR t.typnamespace = 'pg_catalog'::regnamespace AND t.typname IN ('bool', 'int2',
+            'int4', 'int8', 'oid', 'uuid', 'bytea', 'date', 'time', 'timestamp', 'timestamptz', 'name')
+        OR t.typnamespace = 'pg_catalog'::regnamespace AND t.typname IN ('text', 'varchar')
+            AND coalesce(l.collisdeterministic, true)),
+    coalesce(l.collisdeterministic, true), a.atthasdef OR a.attidentity <> '', a.attidentity = 'a'
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum";
 
-const KEYS: &str = "\
-SELECT coalesce((SELECT array_agg(a.attname::text ORDER BY k.n)
-        FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, n), pg_attribute a
-        WHERE i.indrelid = $1 AND i.indisprimary AND a.attrelid = $1 AND a.attnum = k.attnum),
-        '{}'::text[]),
-    EXISTS (SELECT 1 FROM pg_index i
-        WHERE i.indrelid = $1 AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary)";
+/// What must be unique: whether it is the primary key, its constraint, its columns if all rows and
+/// nothing but columns count.
+const UNIQUES: &str = "\
+SELECT i.indisprimary, c.conname::text,
+    CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL AND NOT i.indisexclusion THEN
+        (SELECT array_agg(a.attname::text)
+            FROM unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
+            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+            WHERE k.n <= i.indnkeyatts) END
+FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype = 'p'
+    AND c.conrelid = i.indrelid
+WHERE i.indrelid = $1 AND (i.indisunique OR i.indisexclusion)";
 
 impl TargetTable {
+    /// Returns whether these columns tell all rows apart.
+    pub(crate) fn is_unique(&self, columns: &[String]) -> bool {
+        self.uniques
+            .iter()
+            .flatten()
+            .any(|unique| is_same_set(unique, columns))
+    }
+
+    /// Returns whether anything beside these columns must be unique.
+    pub(crate) fn has_other_uniques(&self, columns: &[String]) -> bool {
+        let is_other = |unique: &Option<Vec<String>>| {
+            (unique.as_ref()).is_none_or(|unique| !is_same_set(unique, columns))
+        };
+        self.uniques.iter().any(is_other)
+    }
+
+    /// Returns how a statement addresses the table's own rows: those of tables that inherit from it
+    /// are not among them.
+    pub(crate) fn rows(&self, name: &str) -> String {
+        match self.partitioned {
+            true => name.to_owned(),
+            false => format!("ONLY {name}"),
+        }
+    }
+
     /// Reads a table from the catalog; `None` if there is none.
     pub(crate) fn load(
         session: &Session,
@@ -74,6 +117,7 @@ impl TargetTable {
             )
             .remedy("rename what has the table's name"));
         }
+        let partitioned = kind == "p";
         let rows = session.query(COLUMNS, &[&oid])?;
         if rows.iter().any(|row| !types.contains(row.get(5))) {
             load_types(session, types)?;
@@ -97,20 +141,26 @@ impl TargetTable {
                     ty,
                     array: row.get(7),
                     compare_text: row.get(8),
+                    deterministic: row.get(9),
+                    has_default: row.get(10),
+                    identity_always: row.get(11),
                 })
             })
             .collect::<Result<_>>()?;
-        let keys = session.query(KEYS, &[&oid])?;
-        let (key, other_uniques) = keys
-            .first()
-            .map(|row| (row.get(0), row.get(1)))
-            .unwrap_or_default();
+        let uniques = session.query(UNIQUES, &[&oid])?;
+        let primary = uniques.iter().find(|row| row.get(0));
         Ok(Some(Self {
             columns,
-            key,
-            other_uniques,
+            primary: primary.and_then(|row| row.get(1)),
+            key: (primary.and_then(|row| row.get::<_, Option<_>>(2))).unwrap_or_default(),
+            uniques: uniques.iter().map(|row| row.get(2)).collect(),
+            partitioned,
         }))
     }
+}
+
+fn is_same_set(a: &[String], b: &[String]) -> bool {
+    a.len() == b.len() && a.iter().all(|name| b.contains(name))
 }
 
 /// Reads all types anew.

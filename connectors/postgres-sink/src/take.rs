@@ -6,9 +6,21 @@ use walbridge_schemas::Op;
 use crate::apply::{Refused, Run};
 use crate::event::Event;
 use crate::fold::{Found, Images};
+use crate::key::{self, KeyForm};
 use crate::rows::{Image, Kept};
 use crate::sink::Sink;
 use crate::stopped::REMEDY;
+
+/// What tells a table's rows apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    /// Their keys.
+    Key,
+    /// Their keys, in a way that only the database knows: nothing is folded.
+    Database,
+    /// All that is in them: the table has no key.
+    Content,
+}
 
 impl Sink {
     /// Takes an event whose turn has come.
@@ -19,10 +31,8 @@ impl Sink {
             event = self.reread(event)?;
         }
         if event.op == Op::Truncate {
-            return self.truncate(topic);
-        }
-        if !self.truncates.is_empty() {
-            self.run_truncates()?;
+            self.truncate(topic);
+            return Ok(());
         }
         let size = self.rows.lanes[event.lane]
             .head()
@@ -34,30 +44,46 @@ impl Sink {
         if let Some((leaving, key)) = self.topics[topic].leaving.take() {
             return self.arrive(topic, &leaving, &key, &event);
         }
-        let binding = self.bindings[event.plan as usize].as_ref();
-        let keyed = binding.is_some_and(|binding| !binding.key.is_empty());
+        let identity = self.identity(&event);
         match (event.op, event.before, event.after) {
             (Op::Read, _, Some(after)) => self.topics[topic].fold.append(after),
-            (Op::Create, _, Some(after)) if keyed => {
-                let key = self.key(&event)?;
+            (Op::Create, _, Some(after)) if identity == Identity::Key => {
+                let key = self.key(&event, &after)?;
                 self.topics[topic].fold.insert(&key, after, event.arrives);
                 self.scratch = key;
                 self.record(topic, &event);
             }
             (Op::Create, _, Some(after)) => {
-                self.topics[topic].fold.append(after);
+                self.topics[topic].fold.come(&self.rows, after);
                 self.record(topic, &event);
             }
-            (Op::Update, before, Some(after)) if keyed => {
-                let key = self.key(&event)?;
+            (Op::Update, before, Some(after)) if identity == Identity::Key => {
+                let key = self.key(&event, &after)?;
                 let fold = &mut self.topics[topic].fold;
                 fold.update(&mut self.rows, &key, before.as_ref(), after)
                     .map_err(|_| self.surplus(&event))?;
                 self.scratch = key;
                 self.record(topic, &event);
             }
-            (Op::Delete, Some(before), _) if keyed && self.knows_key(&before) => {
-                let key = self.key(&event)?;
+            (Op::Update, Some(before), Some(after)) if identity == Identity::Content => {
+                let after = self.rows.merge(after, &before);
+                match self.is_whole(&before) && self.is_whole(&after) {
+                    true => self.replace(topic, &event, before, Some(after)),
+                    false => self.alone(before, Some(after))?,
+                }
+            }
+            (Op::Delete, Some(before), _)
+                if identity == Identity::Content && self.is_whole(&before) =>
+            {
+                self.replace(topic, &event, before, None);
+            }
+            (Op::Delete, Some(_), _) if identity == Identity::Database && event.leaves => {
+                self.topics[topic].leaving = Some((event, Vec::new()));
+            }
+            (Op::Delete, Some(before), _)
+                if identity == Identity::Key && self.knows_key(&before) =>
+            {
+                let key = self.key(&event, &before)?;
                 if event.leaves {
                     self.topics[topic].leaving = Some((event, key));
                     return Ok(());
@@ -65,7 +91,11 @@ impl Sink {
                 self.remove(topic, &event, &before, &key)?;
                 self.scratch = key;
             }
-            (Op::Update, Some(_), Some(_)) | (Op::Delete, Some(_), _) => self.alone(event)?,
+            (Op::Update, None, Some(after)) if identity == Identity::Database => {
+                self.alone(after, Some(after))?;
+            }
+            (Op::Update, Some(before), Some(after)) => self.alone(before, Some(after))?,
+            (Op::Delete, Some(before), _) => self.alone(before, None)?,
             (Op::Message | Op::Truncate, _, _) => {}
             _ => {
                 let what = "an event without the row image that its operation needs";
@@ -107,6 +137,9 @@ impl Sink {
         let (Some(before), Some(after)) = (leaving.before, event.after) else {
             return Err(self.surplus(event));
         };
+        if self.identity(event) == Identity::Database {
+            return self.alone(before, Some(after));
+        }
         let mut after = after;
         if !self.rows.marks(&after).unknown.is_empty() {
             // Columns that were not sent: they are those of the row as it was at its former key.
@@ -116,11 +149,11 @@ impl Sink {
             }
             after = self.rows.merge(after, &before);
             if !self.rows.marks(&after).unknown.is_empty() {
-                return self.move_alone(before, after);
+                return self.alone(before, Some(after));
             }
         }
         self.remove(topic, leaving, &before, old)?;
-        let new = self.key(event)?;
+        let new = self.key(event, &after)?;
         self.topics[topic].fold.insert(&new, after, true);
         self.scratch = new;
         self.record(
@@ -135,15 +168,43 @@ impl Sink {
 
     /// Folds rows that left their keys and, the transaction being over, went nowhere.
     pub(crate) fn settle_leaving(&mut self) -> Result<()> {
-        for at in 0..self.dirty.len() {
-            let topic = self.dirty[at];
-            if let Some((event, key)) = self.topics[topic].leaving.take()
-                && let Some(before) = event.before
-            {
-                self.remove(topic, &event, &before, &key)?;
+        for topic in self.dirty.clone() {
+            let Some((event, key)) = self.topics[topic].leaving.take() else {
+                continue;
+            };
+            let Some(before) = event.before else {
+                continue;
+            };
+            match self.identity(&event) {
+                Identity::Database => self.alone(before, None)?,
+                _ => self.remove(topic, &event, &before, &key)?,
             }
         }
         Ok(())
+    }
+
+    /// Returns how the table's rows are told apart.
+    fn identity(&self, event: &Event) -> Identity {
+        match self.bindings[event.plan as usize].as_ref() {
+            Some(binding) if binding.key.is_empty() => Identity::Content,
+            Some(binding) if binding.key_form == KeyForm::Database => Identity::Database,
+            Some(_) => Identity::Key,
+            None => Identity::Content,
+        }
+    }
+
+    fn is_whole(&self, image: &Image) -> bool {
+        self.rows.marks(image).unknown.is_empty()
+    }
+
+    /// Folds a change of a row that nothing but its content tells apart.
+    fn replace(&mut self, topic: usize, event: &Event, before: Image, after: Option<Image>) {
+        let fold = &mut self.topics[topic].fold;
+        fold.go(&self.rows, before);
+        if let Some(after) = after {
+            fold.come(&self.rows, after);
+        }
+        self.record(topic, &Event { after, ..*event });
     }
 
     fn knows_key(&self, image: &Image) -> bool {
@@ -152,86 +213,44 @@ impl Sink {
         binding.is_some_and(|b| !b.key.iter().any(|at| unknown.contains(&(*at as u16))))
     }
 
-    fn key(&mut self, event: &Event) -> Result<Vec<u8>> {
+    /// Returns what tells the row of an event from others: the same bytes for keys that are equal.
+    fn key(&mut self, event: &Event, image: &Image) -> Result<Vec<u8>> {
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        let Some(binding) = &self.bindings[image.plan as usize] else {
+            return Ok(bytes);
+        };
+        if let KeyForm::Values(canons) = &binding.key_form {
+            self.rows.write_key(image, binding, canons, &mut bytes)?;
+            return Ok(bytes);
+        }
         let Some(key) = event.key else {
             let what = "a row of a table with a key comes without one";
             return Err(crate::event::unreadable(&self.rows, event.lane, &what));
         };
-        let mut bytes = std::mem::take(&mut self.scratch);
-        bytes.clear();
         bytes.extend_from_slice(self.rows.lanes[event.lane].bytes(key));
+        // Values that Avro only approximates: their exact texts tell them apart.
+        for (field, text) in &self.rows.marks(image).special {
+            if binding.key.contains(&usize::from(*field)) {
+                bytes.extend_from_slice(&field.to_be_bytes());
+                key::push_part(text, &mut bytes)?;
+            }
+        }
         Ok(bytes)
     }
 
-    /// Applies an event on its own, after all before it: its row has no key to fold it by.
-    fn alone(&mut self, event: Event) -> Result<()> {
-        self.flush(false)?;
-        let event = self.reread(event)?;
-        let Some(before) = event.before else {
-            return Ok(());
-        };
-        let after = event.after.filter(|_| event.op == Op::Update);
-        let mut run = Run::new(
-            &mut self.target,
-            &self.rows,
-            &self.bindings,
-            &self.config.link,
-        );
-        run.located(&before, after.as_ref())
-            .and_then(|()| run.send())
-            .map_err(Refused::error)
-    }
-
-    fn move_alone(&mut self, before: Image, after: Image) -> Result<()> {
+    /// Applies a change on its own, after all before it.
+    fn alone(&mut self, before: Image, after: Option<Image>) -> Result<()> {
         let mut kept = Kept::default();
-        let images = [before, after].map(|image| self.rows.keep(&mut kept, &image));
         // Both outlive the flush of what comes before them.
-        let images = self.flush_keeping(false, kept, images)?;
-        let mut run = Run::new(
-            &mut self.target,
-            &self.rows,
-            &self.bindings,
-            &self.config.link,
-        );
-        run.located(&images[0], Some(&images[1]))
+        let images =
+            [before, after.unwrap_or(before)].map(|image| self.rows.keep(&mut kept, &image));
+        let [before, set] = self.flush_keeping(false, kept, images)?;
+        let link = &self.config.link;
+        let mut run = Run::new(&mut self.target, &self.rows, &self.bindings, link);
+        run.located(&before, after.map(|_| &set))
             .and_then(|()| run.send())
             .map_err(Refused::error)
-    }
-
-    /// Empties a table, after all changes before and before all changes after.
-    fn truncate(&mut self, topic: usize) -> Result<()> {
-        if self.truncates.is_empty() {
-            self.flush(false)?;
-        }
-        self.truncates.push(topic);
-        self.pending.rows += 1;
-        Ok(())
-    }
-
-    /// Runs the truncates that came one after another as one statement: their tables may refer to
-    /// each other.
-    pub(crate) fn run_truncates(&mut self) -> Result<()> {
-        let mut names = Vec::new();
-        for topic in std::mem::take(&mut self.truncates) {
-            let Some(definition) = &self.topics[topic].definition else {
-                continue;
-            };
-            let name = walbridge_postgres::ident::qualified(&definition.schema, &definition.table);
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        if names.is_empty() {
-            return Ok(());
-        }
-        let mut run = Run::new(
-            &mut self.target,
-            &self.rows,
-            &self.bindings,
-            &self.config.link,
-        );
-        run.sql(format!("TRUNCATE ONLY {}", names.join(", ")));
-        run.send().map_err(Refused::error)
     }
 
     fn surplus(&self, event: &Event) -> ConnectorError {

@@ -42,6 +42,12 @@ pub fn from_server(code: &str, message: &str, what: &str) -> ConnectorError {
     if code == "XX000" && message.starts_with("could not map filenode") {
         (name, disposition) = ("DecodingFailed", Disposition::Retry);
     }
+    // A session that remembers a table or a type as it was; a fresh one reads it as it is.
+    if code == "XX000" && message.starts_with("cache lookup failed")
+        || code == "0A000" && message.starts_with("cached plan must not change")
+    {
+        (name, disposition) = ("CatalogChanged", Disposition::Retry);
+    }
     let text = format!("{what}: {message} (SQLSTATE {code})");
     let error = match disposition {
         Disposition::Stop => ConnectorError::stop(name, text),

@@ -70,7 +70,7 @@ fn rows(sql: &Sql, table: &str, columns: &[String]) -> Result<Vec<String>> {
         .collect();
     let list = texts.join(", ");
     let mut rows = sql.texts(&format!(
-        "select to_json(array[{list}])::text from public.{table}"
+        "select to_json(array[{list}]::text[])::text from public.{table}"
     ))?;
     rows.sort_unstable();
     Ok(rows)

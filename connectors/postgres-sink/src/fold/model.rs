@@ -46,6 +46,14 @@ impl Images for Model {
         }
         newer
     }
+
+    fn hash(&self, image: &Image) -> u64 {
+        u64::from(image.row.small)
+    }
+
+    fn alike(&self, one: &Image, other: &Image) -> bool {
+        one == other
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -68,6 +76,7 @@ enum Action {
     Delete {
         nth: usize,
     },
+    Truncate,
     Flush,
     Commit,
 }
@@ -80,6 +89,7 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(nth, small, large)| Action::Update { nth, small, large }),
         3 => (0usize..8, 0u8..6, 0u8..3).prop_map(|(nth, key, large)| Action::Move { nth, key, large }),
         2 => (0usize..8).prop_map(|nth| Action::Delete { nth }),
+        1 => Just(Action::Truncate),
         1 => Just(Action::Flush),
         1 => Just(Action::Commit),
     ]
@@ -188,6 +198,12 @@ fn run(start: &[u8], actions: &[Action], full: bool) -> Result<(), TestCaseError
                 let row = rows.remove(nth % rows.len());
                 fold.delete(&Model, &[row.key], &before(row))
                     .map_err(gone)?;
+            }
+            Action::Truncate => {
+                rows.clear();
+                fold.clear();
+                // At the target it goes before all that is settled next.
+                target.0.clear();
             }
             Action::Flush => target.apply(&fold.settle(false, |image| image))?,
             Action::Commit => {
