@@ -1,4 +1,8 @@
 //! Writing single records outside of transactions.
+//!
+//! An idempotent producer may break for good: a broker that has just started can refuse its first
+//! sequence number. Then another one goes on. What the first had not been told of is written again,
+//! so a record may stand twice; in logs that are read by key that changes nothing.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct LogWriter {
     topic: String,
+    config: ClientConfig,
     inner: Mutex<RawProducer>,
 }
 
@@ -35,6 +40,7 @@ impl LogWriter {
         raw.topic(topic)?;
         Ok(Self {
             topic: topic.to_owned(),
+            config,
             inner: Mutex::new(raw),
         })
     }
@@ -53,6 +59,24 @@ impl LogWriter {
     /// As [`put`](Self::put).
     pub fn put_all(&self, records: &[(&[u8], Option<&[u8]>)]) -> Result<()> {
         let mut raw = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.write(&mut raw, records);
+        let Some(why) = raw.handle().fatal() else {
+            return written;
+        };
+        tracing::warn!(
+            topic = self.topic,
+            why,
+            "a producer broke; another one goes on"
+        );
+        raw.handle().purge();
+        *raw = RawProducer::new(&self.config)?;
+        match written {
+            Ok(()) => Ok(()),
+            Err(_) => self.write(&mut raw, records),
+        }
+    }
+
+    fn write(&self, raw: &mut RawProducer, records: &[(&[u8], Option<&[u8]>)]) -> Result<()> {
         let topic = raw.topic(&self.topic)?;
         raw.handle().shared().clear_failure();
         let count = raw.partitions(topic, PATIENCE)?;
@@ -79,5 +103,35 @@ impl LogWriter {
                 format!("topic {}: Kafka did not acknowledge in time", self.topic),
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use walbridge_connector_api::{StopToken, TopicSpec};
+    use walbridge_lab::Lab;
+
+    use super::*;
+    use crate::admin::Admin;
+
+    #[test]
+    fn a_broken_producer_is_replaced() {
+        let config = ClientConfig::new(Lab::shared().unwrap().east().kafka().bootstrap());
+        let spec = TopicSpec {
+            name: "broken-writer".into(),
+            partitions: Some(1),
+            ..TopicSpec::default()
+        };
+        let admin = Admin::new(&config).unwrap();
+        admin.create(&spec, &StopToken::new()).unwrap();
+        let writer = LogWriter::new(&config, &spec.name).unwrap();
+        for _ in 0..2 {
+            writer.put(b"k", Some(b"v")).unwrap();
+            writer.inner.lock().unwrap().handle().break_for_good();
+            assert!(writer.inner.lock().unwrap().handle().fatal().is_some());
+            // Not the next one after it: this one.
+            writer.put(b"k", Some(b"w")).unwrap();
+            assert!(writer.inner.lock().unwrap().handle().fatal().is_none());
+        }
     }
 }

@@ -120,6 +120,11 @@ impl Member {
         }
     }
 
+    /// Returns whether this worker is a member of its group, and may believe so.
+    pub(crate) fn is_in(&self) -> bool {
+        self.inner().standing.state() == State::In && self.lease.is_held()
+    }
+
     /// Returns the group as this worker knows it, for people to see.
     pub(crate) fn describe(&self) -> serde_json::Value {
         let inner = self.inner();

@@ -39,6 +39,15 @@ pub(super) async fn health(
                 json!({ "status": "starting", "message": message }),
             )
         }
+        Startup::Ready if !api.shared.member.is_in() => {
+            let message = "Worker is not a member of its group: Kafka has not confirmed for a session \
+                           that it is there, so it runs no tasks and changes nothing.";
+            let mut body = json!({ "status": "unhealthy", "message": message });
+            if trusted.0 {
+                body["group"] = api.shared.member.describe();
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, body)
+        }
         Startup::Ready => {
             let reasons = degraded::reasons(&api);
             let mut body = well(&reasons);

@@ -94,6 +94,27 @@ impl Handle {
         unsafe { sys::rd_kafka_poll(self.as_ptr(), millis(wait)) };
     }
 
+    /// Returns why the client is of no further use, if it is: only another one can go on.
+    pub(crate) fn fatal(&self) -> Option<String> {
+        let mut text = [0; 512];
+        // SAFETY: the client is live, and the text has room for as many bytes as are said.
+        let code =
+            unsafe { sys::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len()) };
+        if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        // SAFETY: librdkafka has written a text that ends with a zero.
+        Some(unsafe { from_c(text.as_ptr()) })
+    }
+
+    /// Breaks the client as an error of the broker would.
+    #[cfg(test)]
+    pub(crate) fn break_for_good(&self) {
+        let code = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+        // SAFETY: the client is live, and the text ends with a zero.
+        unsafe { sys::rd_kafka_test_fatal_error(self.as_ptr(), code, c"a test".as_ptr()) };
+    }
+
     /// Returns the id of the cluster.
     pub(crate) fn cluster_id(&self, wait: Duration) -> Result<String> {
         // SAFETY: the client is live; the text is ours to free.
