@@ -43,7 +43,12 @@ impl Sink {
             self.remember(&name, &definition)?;
         }
         let plan = event.plan as usize;
-        let binding = Binding::new(&definition, self.rows.plans[plan].schema.row(), &table)?;
+        let binding = Binding::new(
+            &definition,
+            self.rows.plans[plan].schema.row(),
+            table,
+            self.commits,
+        )?;
         self.bindings[plan] = Some(binding);
         self.topics[topic].active = Some(event.plan);
         self.topics[topic].definition = Some(definition);

@@ -48,6 +48,11 @@ pub(crate) struct Binding {
     /// Whether binary `COPY` can be used: all columns have their binary form.
     pub(crate) copy: bool,
     pub(crate) other_uniques: bool,
+    /// The table's schema and name.
+    pub(crate) name: (String, String),
+    /// The table as it was when it was bound, after so many commits of the task.
+    pub(crate) target: TargetTable,
+    pub(crate) bound_after: u64,
 }
 
 const TEXT: u32 = 25;
@@ -57,7 +62,8 @@ impl Binding {
     pub(crate) fn new(
         definition: &Definition,
         row: &RowSchema,
-        table: &TargetTable,
+        table: TargetTable,
+        bound_after: u64,
     ) -> Result<Self> {
         let title = definition.collection();
         let incompatible = |what: String| {
@@ -119,6 +125,9 @@ impl Binding {
             key,
             key_form,
             other_uniques: table.has_other_uniques(&definition.key),
+            name: (definition.schema.clone(), definition.table.clone()),
+            target: table,
+            bound_after,
         })
     }
 

@@ -174,6 +174,7 @@ impl Sink {
             ),
             _ => error,
         })?;
+        self.commits += 1;
         fail_point!("sink-after-commit");
         Ok(())
     }
@@ -232,7 +233,7 @@ impl Sink {
     /// Turns a lost connection into what it means: fenced, or to be tried again.
     pub(crate) fn examine(&self, error: ConnectorError) -> ConnectorError {
         if error.name() != "Unreachable" {
-            return error;
+            return self.examine_tables(error);
         }
         let settings = &self.config.connection;
         let Ok(session) = walbridge_postgres::connect::Session::open(settings) else {

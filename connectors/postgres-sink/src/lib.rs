@@ -52,6 +52,7 @@ mod report;
 mod rows;
 mod schema;
 mod sink;
+mod stale;
 mod stopped;
 mod table;
 mod take;

@@ -99,6 +99,8 @@ pub(crate) struct Sink {
     pub(crate) given_up: HashSet<Lsn>,
     pub(crate) dirty: Vec<usize>,
     pub(crate) pending: Pending,
+    /// How many transactions this task has committed at the target.
+    pub(crate) commits: u64,
     /// Events since the last flush of tables where the order of rows may matter.
     pub(crate) log: Vec<(usize, Event)>,
     /// Tables to truncate before anything else is done.
@@ -150,6 +152,7 @@ impl Sink {
             given_up: HashSet::new(),
             dirty: Vec::new(),
             pending: Pending::default(),
+            commits: 0,
             log: Vec::new(),
             truncates: Vec::new(),
             told: Told::Nothing,

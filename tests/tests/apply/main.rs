@@ -60,7 +60,7 @@ fn run_cases(name: &str, folded: bool) -> Result<()> {
         chain.wait_confirmed()?;
         chain.tell(Part::Sink, "PUT", "resume")?;
     }
-    chain.wait_row("select count(*) from marker", 2)?;
+    chain.wait_alive("select count(*) from marker", 2)?;
     let tables: Vec<_> = all().map(|case| quoted(case.0)).collect();
     let tables: Vec<_> = tables.iter().map(String::as_str).collect();
     let differences = compare(&east, &west, &tables)?;

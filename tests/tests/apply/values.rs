@@ -7,6 +7,8 @@ pub(crate) const AT_WEST: &[&str] = &[
     "alter table child_of_emptied add foreign key (parent) references emptied_with_its_child (id)",
     "create table outside (id int references emptied_under_a_reference (id))",
     "alter table identity_always alter column s add generated always as identity",
+    "alter table type_made_anew alter m type text; drop type made_anew; \
+     create type made_anew as enum ('a', 'b', 'c'); alter table type_made_anew alter m type made_anew using m::made_anew",
 ];
 
 /// Every case has a table of its own, called as the case is.
@@ -116,6 +118,18 @@ pub(crate) const VALUES: &[Case] = &[
         "without_columns",
         "create table {t} (); alter table {t} replica identity full; insert into {t} default values",
         "insert into {t} default values; insert into {t} default values; insert into {t} default values; delete from {t} where ctid = (select min(ctid) from {t})",
+    ),
+    (
+        "type_made_anew",
+        "create type made_anew as enum ('a', 'b', 'c'); create table {t} (id int primary key, m made_anew); insert into {t} values (1, 'a')",
+        "insert into {t} values (2, 'b'); update {t} set m = 'c' where id = 1",
+    ),
+    (
+        "type_with_a_dot",
+        "create schema \"Odd.Schema\"; create type \"Mood.Of.It\" as enum ('a.b', 'c'); \
+         create type \"Odd.Schema\".\"m\"\"x\" as enum ('y', 'z'); \
+         create table {t} (id int primary key, m \"Mood.Of.It\", n \"Odd.Schema\".\"m\"\"x\"[]); insert into {t} values (1, 'c', '{y}')",
+        "insert into {t} values (2, 'a.b', '{z,y}'); update {t} set m = null where id = 1",
     ),
     (
         "identity_always",
