@@ -73,13 +73,15 @@ impl Connector for MirrorConnector {
         let source = Admin::new(&plan.source)?;
         let target = Admin::new(&ClientConfig::from_native(context.kafka.clone()))?;
         let registries = registry(settings, "source")?.zip(registry(settings, "target")?);
-        let ids = registries.map(|(source, target)| SchemaIds::new(source, target));
+        let ids =
+            registries.map(|(source, target)| SchemaIds::new(source, target, Arc::clone(&plan)));
         let stored = position::parse_all(&plan.alias, &context.offsets);
         let scout = Scout::new(
             Arc::clone(&plan),
             source,
             target,
             stored,
+            Arc::clone(&context.metrics),
             context.stop.clone(),
         );
         Ok(Box::new(MirrorTask::new(plan, context, ids, scout)?))

@@ -1,10 +1,10 @@
 //! Looks for topics and partitions, makes them at the target, and sees whether they are still the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use walbridge_connector_api::{
-    ConnectorError, PartitionInfo, Result, StopToken, TopicPartition, TopicSpec,
+    ConnectorError, PartitionInfo, Result, StopToken, TaskMetrics, TopicPartition, TopicSpec,
 };
 use walbridge_kafka::{Admin, ErrorKind, KafkaError, TopicDescription};
 
@@ -38,6 +38,9 @@ pub(crate) struct Scout {
     starts: Vec<Start>,
     /// Partitions whose next records are gone: the position, and what there is instead.
     gone: Vec<(i64, PartitionInfo)>,
+    /// Topics that are asked for and left out.
+    left_out: BTreeSet<String>,
+    metrics: Arc<TaskMetrics>,
     stop: StopToken,
 }
 
@@ -47,6 +50,7 @@ impl Scout {
         source: Admin,
         target: Admin,
         stored: HashMap<TopicPartition, Position>,
+        metrics: Arc<TaskMetrics>,
         stop: StopToken,
     ) -> Self {
         let stored: HashMap<_, _> = stored
@@ -75,6 +79,8 @@ impl Scout {
             stored,
             starts: Vec::new(),
             gone: Vec::new(),
+            left_out: BTreeSet::new(),
+            metrics,
             stop,
         }
     }
@@ -118,6 +124,8 @@ impl Scout {
                 && !self.plan.naming.is_echo(&topic.name);
             if wanted {
                 self.look_at(&topic)?;
+            } else if !topic.internal && self.plan.selection.leaves_out(&topic.name) {
+                self.tell_left_out(&topic.name);
             }
         }
         self.check_gone()?;
@@ -136,6 +144,15 @@ impl Scout {
         let found = self.source.inspect(&all)?.into_iter();
         let ends = found.map(|info| (info.partition, info.end)).collect();
         Ok(Ends { asked_ms, ends })
+    }
+
+    /// Says once of a topic that topics.exclude keeps it from being copied.
+    fn tell_left_out(&mut self, topic: &str) {
+        if self.left_out.insert(topic.to_owned()) {
+            tracing::info!(topic, "not mirrored: topics.exclude leaves it out");
+            let all: Vec<_> = self.left_out.iter().map(String::as_str).collect();
+            self.metrics.fact("left_out", all.join(", "));
+        }
     }
 
     /// Stops for all partitions at once whose next records are gone.
@@ -312,7 +329,14 @@ mod tests {
         let plan = Arc::new(Plan::new(&definition().settings(&values)).unwrap());
         let stop = StopToken::new();
         let (source, target) = (at(lab.east()), at(lab.west()));
-        let mut scout = Scout::new(plan, source, target, HashMap::new(), stop.clone());
+        let mut scout = Scout::new(
+            plan,
+            source,
+            target,
+            HashMap::new(),
+            Arc::default(),
+            stop.clone(),
+        );
         assert_eq!(scout.survey().unwrap().starts.len(), 0);
         let spec = TopicSpec {
             name: topic,

@@ -38,6 +38,12 @@ impl Selection {
         }
     }
 
+    /// Returns whether a topic is asked for and left out all the same.
+    pub(crate) fn leaves_out(&self, topic: &str) -> bool {
+        let any = |patterns: &[Regex]| patterns.iter().any(|pattern| pattern.is_match(topic));
+        any(&self.include) && any(&self.exclude)
+    }
+
     pub(crate) fn takes(&self, topic: &str) -> bool {
         let any = |patterns: &[Regex]| patterns.iter().any(|pattern| pattern.is_match(topic));
         any(&self.include) && !any(&self.exclude)

@@ -78,8 +78,8 @@ pub(crate) fn definition() -> ConfigDef {
         ConfigKey::new("target.cluster.alias", Kind::String, "The name of the cluster that is written, the worker's own.").default("target"),
         ConfigKey::new("source.cluster.bootstrap.servers", Kind::List, "Where the cluster that is read is. Further client settings follow under source.cluster., such as source.cluster.security.protocol.").required(),
         ConfigKey::new("topics", Kind::List, "The topics to copy: names or regular expressions, separated by commas.").default(".*"),
-        ConfigKey::new("topics.exclude", Kind::List, "Topics not to copy, though topics names them. The default leaves out what workers and mirrors keep for themselves.")
-            .default(r"mm2.*\.internal, .*\.replica, __.*, .*[-._](configs?|offsets?|status|internal)"),
+        ConfigKey::new("topics.exclude", Kind::List, "Topics not to copy, though topics names them. The default leaves out what workers and mirrors keep for themselves; names with two dots, as tables' topics have, are none of it.")
+            .default(r"mm2.*\.internal, [^.]*\.replica, __.*, [^.]*[-._](configs?|offsets?|status|internal)"),
         ConfigKey::new("refresh.topics.interval.seconds", Kind::Int, "How often to look for new topics and partitions, and whether known topics are still the same.").default("2").min(1).importance(low),
         ConfigKey::new("replication.policy.class", Kind::Class, "How topics are named at the target: as at the source (IdentityReplicationPolicy), or with the source's alias in front (DefaultReplicationPolicy).").default("identity")
             .allowed(&["identity", "default", IDENTITY, PREFIXED]),
@@ -94,6 +94,7 @@ pub(crate) fn definition() -> ConfigDef {
         ConfigKey::new("source.schema.registry.ssl.ca.location", Kind::String, "A file with the certificate authorities that it may show, in PEM.").group("Registry").importance(low),
         ConfigKey::new("target.schema.registry.url", Kind::List, "The schema registry of the cluster that is written.").group("Registry"),
         ConfigKey::new("target.schema.registry.basic.auth.user.info", Kind::Password, "user:password for it.").group("Registry"),
+        ConfigKey::new("schema.ids.topics", Kind::List, "Topics of which every key and value that begins with a zero byte carries a schema id: names or regular expressions. Of others, those do whose subject (the topic's name with -key or -value) the source's registry knows; the rest is copied as it is. Needed where subjects are named otherwise, as by RecordNameStrategy.").default("").group("Registry").importance(low),
         ConfigKey::new("target.schema.registry.ssl.ca.location", Kind::String, "A file with the certificate authorities that it may show, in PEM.").group("Registry").importance(low),
     ])
     .passing(&["source.cluster.", "target.cluster.", "source.consumer.", "consumer."])
@@ -115,6 +116,8 @@ pub(crate) struct Plan {
     /// Which topic configurations are taken over; none at all if absent.
     pub(crate) configs: Option<Selection>,
     pub(crate) batch_bytes: usize,
+    /// Topics in which schema ids are known to be.
+    pub(crate) framed: Selection,
 }
 
 impl Plan {
@@ -147,6 +150,8 @@ impl Plan {
         };
         let selection = select(&settings.list("topics"), "topics.exclude");
         let configs = select(&[".*"], "config.properties.exclude");
+        let framed = Selection::new(&settings.list("schema.ids.topics"), &[]);
+        let framed = framed.map_err(|more| problems.extend(more)).ok();
         for key in ["source.schema.registry.url", "target.schema.registry.url"] {
             let other = key
                 .replace("source", "?")
@@ -169,7 +174,8 @@ impl Plan {
                 target: format!("{target_alias}{separator}"),
             },
         };
-        let (Some(selection), Some(configs), true) = (selection, configs, problems.is_empty())
+        let (Some(selection), Some(configs), Some(framed), true) =
+            (selection, configs, framed, problems.is_empty())
         else {
             return Err(problems);
         };
@@ -187,6 +193,7 @@ impl Plan {
                 .filter(|factor| *factor > 0),
             configs: Some(configs).filter(|_| settings.flag("sync.topic.configs.enabled")),
             batch_bytes: settings.size("max.batch.bytes"),
+            framed,
         })
     }
 }
@@ -281,7 +288,16 @@ mod tests {
         ] {
             assert!(!plan.selection.takes(own), "{own}");
         }
-        assert!(plan.selection.takes("orders.statuses"));
+        for table in [
+            "orders.statuses",
+            "east.public.order_status",
+            "east.public.offsets",
+            "east.public.connect-configs",
+            "east.public.internal",
+            "east.public.a.replica",
+        ] {
+            assert!(plan.selection.takes(table), "{table}");
+        }
     }
 
     #[test]

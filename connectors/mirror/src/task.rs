@@ -349,7 +349,7 @@ impl SourceTask for MirrorTask {
         let count = self.read(&mut batch, wait)?;
         if count > 0 {
             if let Some(ids) = &mut self.ids {
-                ids.translate(&mut batch)?;
+                ids.translate(&mut batch, &self.sources)?;
             }
             self.advance(&mut batch);
         }

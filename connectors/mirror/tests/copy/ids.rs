@@ -79,8 +79,11 @@ fn ids_are_rewritten_and_the_rest_is_left_alone() {
 
 #[test]
 fn an_id_that_nobody_knows_stops_by_name() {
-    let (mut bridge, _, _) = bridge_with_registries("unknown-id");
+    let (mut bridge, east, _) = bridge_with_registries("unknown-id");
     let topic = bridge.topic("", 1);
+    let unique = name("u").replace('-', "_");
+    east.register(&format!("{}-value", topic.name), &schema(&unique))
+        .unwrap();
     let mut record = numbered(0, 0);
     record.value = framed(2_000_000_000, b"?");
     bridge.write(&topic, &[record]);
@@ -95,6 +98,64 @@ fn an_id_that_nobody_knows_stops_by_name() {
         "{}",
         error.trace()
     );
+}
+
+#[test]
+fn what_is_no_schema_id_is_copied_as_it_is() {
+    let (mut bridge, east, west) = bridge_with_registries("longs");
+    let (longs, avro) = (bridge.topic(".longs", 1), bridge.topic(".avro", 1));
+    let unique = name("n").replace('-', "_");
+    // Two schemas more at the east, so that ids differ.
+    for other in ["a", "b"] {
+        east.register(&name(other), &schema(&format!("O{other}{unique}")))
+            .unwrap();
+    }
+    let value = schema(&format!("V{unique}"));
+    let id = east
+        .register(&format!("{}-value", avro.name), &value)
+        .unwrap();
+    // Numbers of eight bytes: their first is zero, and the next four may well be somebody's id.
+    let numbers = [0, 7, 1_700_000_000, 16_777_217, i64::from(id) << 24, -1];
+    let mut plain = Vec::new();
+    for (i, number) in numbers.iter().enumerate() {
+        let mut record = numbered(0, i as i64);
+        record.key = Some(number.to_be_bytes().to_vec());
+        record.value = Some([&number.to_be_bytes()[..], b"\0text"].concat());
+        plain.push(record);
+    }
+    let mut written = numbered(0, 0);
+    // Its key has no subject, its value has.
+    written.key = Some(vec![0, 0, 0, 0, 1]);
+    written.value = framed(id, &[4]);
+    bridge.write(&longs, &plain);
+    bridge.write(&avro, &[written.clone()]);
+    let mut run = bridge.start().unwrap();
+    bridge.run_until(&mut run, numbers.len() + 1);
+    assert_eq!(bridge.read_west(&longs), plain);
+    let there = west.find(&format!("{}-value", avro.name), &value).unwrap();
+    written.value = framed(there, &[4]);
+    assert_eq!(bridge.read_west(&avro), [written]);
+    for subject in [&longs.name, &avro.name].map(|topic| format!("{topic}-key")) {
+        assert!(west.latest(&subject).is_err(), "{subject} was made up");
+    }
+}
+
+#[test]
+fn topics_that_are_said_to_have_ids_need_no_subject() {
+    let (mut bridge, east, west) = bridge_with_registries("said");
+    let topic = bridge.topic("", 1);
+    (bridge.config).insert("schema.ids.topics".into(), format!("{}.*", bridge.prefix));
+    let unique = name("s").replace('-', "_");
+    let value = schema(&unique);
+    let id = east.register(&unique, &value).unwrap();
+    let mut record = numbered(0, 0);
+    record.value = framed(id, &[6]);
+    bridge.write(&topic, &[record.clone()]);
+    let mut run = bridge.start().unwrap();
+    bridge.run_until(&mut run, 1);
+    let there = west.find(&format!("{}-value", topic.name), &value).unwrap();
+    record.value = framed(there, &[6]);
+    assert_eq!(bridge.read_west(&topic), [record]);
 }
 
 #[test]
