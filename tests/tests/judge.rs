@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use walbridge_lab::{Lab, wait_for, wait_until};
 use walbridge_tests::sql::Sql;
 use walbridge_tests::truth::{
-    Checker, Load, Pace, Record, TABLES, Verdict, compare, loading_of_subscription, prepare,
+    Checker, Load, Pace, Record, Shapes, TABLES, Verdict, compare, loading_of_subscription, prepare,
 };
 
 /// PostgreSQL's own logical replication between two databases, with one thing done to it.
@@ -83,6 +83,7 @@ impl Native {
                 rate: 100,
                 big_every: 60,
                 big_rows: 2000,
+                shapes: Shapes::Native,
                 ..Pace::default()
             },
         );

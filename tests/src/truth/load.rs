@@ -10,6 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::operations::{self, Events, PIECES, Piece, Writing};
+use super::shapes;
 use crate::sql::Sql;
 
 /// How the load behaves.
@@ -27,6 +28,29 @@ pub struct Pace {
     pub big_rows: u32,
     /// After how many transactions a column is added to a table; 0 for never.
     pub alter_after: u64,
+    /// Which shapes the transactions have.
+    pub shapes: Shapes,
+}
+
+/// Which pieces the load's transactions are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shapes {
+    /// Those that native logical replication carries.
+    Native,
+    /// All of them: definitions change inside transactions, and rows without a key are equal and
+    /// not alike.
+    All,
+}
+
+impl Shapes {
+    /// Lists the pieces to choose from, with how often each is chosen.
+    fn pieces(self) -> impl Iterator<Item = &'static (u32, Piece)> {
+        let beyond: &[_] = match self {
+            Self::Native => &[],
+            Self::All => shapes::BEYOND_NATIVE,
+        };
+        PIECES.iter().chain(shapes::CARRIED).chain(beyond)
+    }
 }
 
 impl Default for Pace {
@@ -38,6 +62,7 @@ impl Default for Pace {
             big_every: 150,
             big_rows: 5000,
             alter_after: 100,
+            shapes: Shapes::All,
         }
     }
 }
@@ -226,7 +251,7 @@ impl Writer {
             sql.run("select pg_advisory_xact_lock(4712)")?;
             operations::big(&mut writing)?;
         } else {
-            usual(&mut writing)?;
+            usual(&mut writing, pace.shapes)?;
         }
         if writing.dice.random_bool(0.05) {
             sql.run("rollback")?;
@@ -242,14 +267,14 @@ impl Writer {
 }
 
 /// Writes one to four pieces, some of them behind savepoints.
-fn usual(writing: &mut Writing<'_>) -> Result<()> {
+fn usual(writing: &mut Writing<'_>, shapes: Shapes) -> Result<()> {
     for _ in 0..writing.dice.random_range(1..=4) {
-        let piece = choose(writing.dice);
+        let piece = choose(writing.dice, shapes);
         match writing.dice.random_range(0..10) {
             0 => {
                 writing.taken_back(piece)?;
                 // So that no transaction is empty but for its seal too often.
-                choose(writing.dice)(writing)?;
+                choose(writing.dice, shapes)(writing)?;
             }
             1 => writing.nested(piece)?,
             _ => piece(writing)?,
@@ -258,10 +283,10 @@ fn usual(writing: &mut Writing<'_>) -> Result<()> {
     Ok(())
 }
 
-fn choose(dice: &mut StdRng) -> Piece {
-    let total: u32 = PIECES.iter().map(|(weight, _)| weight).sum();
+fn choose(dice: &mut StdRng, shapes: Shapes) -> Piece {
+    let total: u32 = shapes.pieces().map(|(weight, _)| weight).sum();
     let mut at = dice.random_range(0..total);
-    for (weight, piece) in PIECES {
+    for (weight, piece) in shapes.pieces() {
         if at < *weight {
             return *piece;
         }

@@ -21,13 +21,14 @@ mod listen;
 mod load;
 mod operations;
 mod record;
+mod shapes;
 mod trial;
 
 pub use audit::{Audit, Heard, Link};
 pub use checker::{Checker, Loading, Verdict, loading_of_subscription, loading_of_walbridge};
 pub use compare::{compare, compare_definitions};
 pub use listen::listen;
-pub use load::{Load, Pace, Written, prepare};
+pub use load::{Load, Pace, Shapes, Written, prepare};
 pub use operations::Events;
 pub use record::{Record, Sealed};
 pub use trial::{Outcome, Trial, audit};
@@ -45,4 +46,20 @@ pub const TABLES: &[&str] = &[
     "scratch",
     "bulk",
     "grown",
+    "odd_number",
+    "odd_time",
+    "shade",
+    "altered",
+    "small_01",
+    "small_02",
+    "small_03",
+    "small_04",
+    "small_05",
+    "small_06",
+    "small_07",
+    "small_08",
+    "small_09",
+    "small_10",
+    "small_11",
+    "small_12",
 ];

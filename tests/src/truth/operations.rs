@@ -25,12 +25,19 @@ pub(super) struct Writing<'a> {
 
 impl Writing<'_> {
     /// Runs a statement each of whose rows causes `each` events of `table`.
-    fn change(&mut self, table: &str, each: u64, statement: &str) -> Result<u64> {
+    pub(super) fn change(&mut self, table: &str, each: u64, statement: &str) -> Result<u64> {
         let rows = self.sql.execute(statement, &[])?;
         if rows > 0 {
             *self.events.entry(format!("public.{table}")).or_default() += rows * each;
         }
         Ok(rows)
+    }
+
+    /// Truncates a table, which is one event.
+    pub(super) fn truncate(&mut self, table: &str) -> Result<()> {
+        self.sql.run(&format!("truncate {table}"))?;
+        *self.events.entry(format!("public.{table}")).or_default() += 1;
+        Ok(())
     }
 
     /// Runs `piece` behind a savepoint and takes it back.
@@ -364,7 +371,7 @@ fn change_kinds(w: &mut Writing<'_>) -> Result<()> {
 }
 
 /// Fills the table that is truncated now and then.
-fn scribble(w: &mut Writing<'_>) -> Result<()> {
+pub(super) fn scribble(w: &mut Writing<'_>) -> Result<()> {
     let id = w.dice.random_range(1..1000);
     w.change("scratch", 1, &format!("insert into scratch select i, 's' || i from generate_series({id}, {id} + 5) i on conflict do nothing"))?;
     w.change(
@@ -378,8 +385,7 @@ fn scribble(w: &mut Writing<'_>) -> Result<()> {
 /// Truncates between rows that go before and rows that come after.
 fn truncate_in_the_middle(w: &mut Writing<'_>) -> Result<()> {
     scribble(w)?;
-    w.sql.run("truncate scratch")?;
-    *w.events.entry("public.scratch".into()).or_default() += 1;
+    w.truncate("scratch")?;
     if w.dice.random_bool(0.8) {
         scribble(w)?;
     }

@@ -30,6 +30,21 @@ create table scratch (id int primary key, v text);
 create table bulk (id bigint primary key, a int, b text, c numeric, d timestamptz);
 -- Gets a column while the load runs.
 create table grown (id int primary key, v text);
+-- Keys that look alike in Avro.
+create table odd_number (k numeric primary key, v text);
+create table odd_time (t timetz, d interval, v text, primary key (t, d));
+-- No key, and rows that are equal and not alike.
+create table shade (f double precision, n numeric, tag text);
+alter table shade replica identity full;
+-- Its definition changes while the load runs, between the changes of a transaction.
+create table altered (id int primary key, a text);
+create function judge.make_small() returns void language plpgsql as $$
+begin
+    for i in 1..12 loop
+        execute format('create table small_%s (id int primary key, v text)', lpad(i::text, 2, '0'));
+    end loop;
+end $$;
+select judge.make_small();
 
 -- Every sealed transaction: its digest, the part of each table in it, and how many events each
 -- table must give rise to.
@@ -90,7 +105,8 @@ begin
     insert into judge.sum values (tab, 0);
 end $$;
 
-select judge.watch(t) from unnest(array['account', 'ledger', 'journal', 'place', 'moved', 'composite', 'document', 'kinds', 'scratch', 'bulk', 'grown']) t;
+select judge.watch(t) from unnest(array['account', 'ledger', 'journal', 'place', 'moved', 'composite', 'document', 'kinds', 'scratch', 'bulk', 'grown', 'odd_number', 'odd_time', 'shade', 'altered']) t;
+select judge.watch('small_' || lpad(i::text, 2, '0')) from generate_series(1, 12) i;
 
 -- Seals the transaction at hand. The row of `truth` stays locked until it ends, so transactions
 -- commit in the order of their numbers, however many sessions write.
