@@ -45,7 +45,7 @@ fn translate(
             .iter()
             .map(|p| format!("{}: {}", p.key, p.message))
             .collect();
-        ConnectorError::stop("InvalidClientConfig", texts.join("; "))
+        ConnectorError::configuration("InvalidClientConfig", texts.join("; "))
     })
 }
 

@@ -115,7 +115,7 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// If the source cannot be reached, or its state and the stored offsets do not fit together.
     fn source(&self, _settings: &Settings, _context: TaskContext) -> Result<Box<dyn SourceTask>> {
-        Err(crate::ConnectorError::stop(
+        Err(crate::ConnectorError::configuration(
             "NotASource",
             "this connector is a sink",
         ))
@@ -126,7 +126,7 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// If the target cannot be reached or refuses.
     fn sink(&self, _settings: &Settings, _context: TaskContext) -> Result<Box<dyn SinkTask>> {
-        Err(crate::ConnectorError::stop(
+        Err(crate::ConnectorError::configuration(
             "NotASink",
             "this connector is a source",
         ))

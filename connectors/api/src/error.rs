@@ -19,11 +19,21 @@ pub enum Disposition {
     Stop,
 }
 
+/// Says what has to change before the same can succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mends {
+    /// Something outside of the connector, or nobody knows.
+    Elsewhere,
+    /// The configuration.
+    Configuration,
+}
+
 /// An error with a name, what is wrong and where, what to do about it, and what the runtime must do.
 #[derive(Debug)]
 pub struct ConnectorError {
     name: &'static str,
     disposition: Disposition,
+    mends: Mends,
     message: String,
     remedy: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -45,11 +55,21 @@ impl ConnectorError {
         Self::new(Disposition::Stop, name, message)
     }
 
+    /// Creates an error after which the task stays failed until its configuration has changed: it is
+    /// never tried again by itself.
+    pub fn configuration(name: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            mends: Mends::Configuration,
+            ..Self::stop(name, message)
+        }
+    }
+
     /// Creates an error with this disposition.
     pub fn new(disposition: Disposition, name: &'static str, message: impl Into<String>) -> Self {
         Self {
             name,
             disposition,
+            mends: Mends::Elsewhere,
             message: message.into(),
             remedy: None,
             source: None,
@@ -78,6 +98,11 @@ impl ConnectorError {
     /// Returns what the runtime must do.
     pub fn disposition(&self) -> Disposition {
         self.disposition
+    }
+
+    /// Returns whether the configuration must change before the task can succeed.
+    pub fn is_configuration(&self) -> bool {
+        self.mends == Mends::Configuration
     }
 
     /// Returns what is wrong and where, without the name.

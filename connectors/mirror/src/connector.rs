@@ -68,7 +68,7 @@ impl Connector for MirrorConnector {
                 .iter()
                 .map(|p| format!("{}: {}", p.key, p.message))
                 .collect();
-            ConnectorError::stop("InvalidConfig", all.join("; "))
+            ConnectorError::configuration("InvalidConfig", all.join("; "))
         })?);
         let source = Admin::new(&plan.source)?;
         let target = Admin::new(&ClientConfig::from_native(context.kafka.clone()))?;

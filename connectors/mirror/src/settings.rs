@@ -227,20 +227,20 @@ pub(crate) fn registry(settings: &Settings, site: &str) -> Result<Option<Registr
     if let Some(login) = settings.optional(&key("basic.auth.user.info")) {
         let (user, password) = login.split_once(':').ok_or_else(|| {
             let text = format!("{} must be user:password", key("basic.auth.user.info"));
-            ConnectorError::stop("InvalidConfig", text)
+            ConnectorError::configuration("InvalidConfig", text)
         })?;
         wanted.basic_auth = Some((user.to_owned(), password.to_owned()));
     }
     if let Some(file) = settings.optional(&key("ssl.ca.location")) {
         let pem = std::fs::read_to_string(file).map_err(|error| {
             let text = format!("{}: {file} cannot be read", key("ssl.ca.location"));
-            ConnectorError::stop("InvalidConfig", text).because(error)
+            ConnectorError::configuration("InvalidConfig", text).because(error)
         })?;
         wanted.ca_pem = Some(pem);
     }
     let made = Registry::new(&wanted);
     made.map(Some)
-        .map_err(|e| ConnectorError::stop("InvalidConfig", e.to_string()))
+        .map_err(|e| ConnectorError::configuration("InvalidConfig", e.to_string()))
 }
 
 #[cfg(test)]

@@ -303,7 +303,7 @@ impl Config {
             .to_owned();
         connection.application_name = format!("walbridge sink {link}");
         let bad = |problem: ConfigProblem| {
-            ConnectorError::stop("BadConfiguration", problem.message.clone())
+            ConnectorError::configuration("BadConfiguration", problem.message.clone())
         };
         let buffer_bytes = settings.size("buffer.bytes");
         Ok(Self {
@@ -369,7 +369,7 @@ pub(crate) fn registry(settings: &Settings) -> Result<RegistrySettings> {
     }
     if let Some(file) = settings.optional("schema.registry.ssl.ca.location") {
         let pem = std::fs::read_to_string(file).map_err(|error| {
-            ConnectorError::stop(
+            ConnectorError::configuration(
                 "BadConfiguration",
                 format!("schema.registry.ssl.ca.location: {file}: {error}"),
             )

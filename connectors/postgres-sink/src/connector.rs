@@ -76,7 +76,7 @@ impl Connector for PostgresSink {
 
     fn sink(&self, settings: &Settings, context: TaskContext) -> Result<Box<dyn SinkTask>> {
         let registry = Registry::new(&config::registry(settings)?)
-            .map_err(|e| ConnectorError::stop("BadConfiguration", e.to_string()))?;
+            .map_err(|e| ConnectorError::configuration("BadConfiguration", e.to_string()))?;
         Self::task(settings, context, Box::new(registry))
     }
 }

@@ -243,10 +243,13 @@ fn skipped(settings: &Settings) -> std::result::Result<Skipped, std::string::Str
 impl Options {
     pub(crate) fn read(settings: &Settings) -> Result<Self> {
         if let Some(problem) = problems(settings).into_iter().next() {
-            return Err(ConnectorError::stop("BadConfiguration", problem.message));
+            return Err(ConnectorError::configuration(
+                "BadConfiguration",
+                problem.message,
+            ));
         }
         let filter = Filter::new(settings).map_err(|(key, value, why)| {
-            ConnectorError::stop("BadConfiguration", format!("{key}: {value}: {why}"))
+            ConnectorError::configuration("BadConfiguration", format!("{key}: {value}: {why}"))
         })?;
         let autocreate = match settings.text("publication.autocreate.mode") {
             "all_tables" => Autocreate::AllTables,

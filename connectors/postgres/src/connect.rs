@@ -58,7 +58,7 @@ impl SslMode {
             "verify-ca" => Self::VerifyCa,
             "verify-full" => Self::VerifyFull,
             other => {
-                return Err(ConnectorError::stop(
+                return Err(ConnectorError::configuration(
                     "BadConfiguration",
                     format!("sslmode \"{other}\" is none of {}", SSL_MODES.join(", ")),
                 ));
@@ -377,7 +377,7 @@ fn failed(error: tokio_postgres::Error, settings: &Settings) -> ConnectorError {
 }
 
 fn bad(message: String) -> ConnectorError {
-    ConnectorError::stop("BadConfiguration", message)
+    ConnectorError::configuration("BadConfiguration", message)
 }
 
 /// A connection with a current-thread runtime of its own, for code that blocks.

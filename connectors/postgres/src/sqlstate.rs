@@ -50,6 +50,9 @@ pub fn from_server(code: &str, message: &str, what: &str) -> ConnectorError {
     }
     let text = format!("{what}: {message} (SQLSTATE {code})");
     let error = match disposition {
+        Disposition::Stop if name == "AuthenticationFailed" => {
+            ConnectorError::configuration(name, text)
+        }
         Disposition::Stop => ConnectorError::stop(name, text),
         Disposition::Retry => ConnectorError::retry(name, text),
         Disposition::Rewind => ConnectorError::rewind(name, text),
@@ -97,7 +100,7 @@ pub fn from_client(error: tokio_postgres::Error, what: &str) -> ConnectorError {
         return ConnectorError::retry("Unreachable", text).because(error);
     }
     if shown.contains("authentication") || shown.contains("invalid configuration") {
-        return ConnectorError::stop("AuthenticationFailed", text)
+        return ConnectorError::configuration("AuthenticationFailed", text)
             .because(error)
             .remedy("check user and password in the connector's configuration");
     }

@@ -34,7 +34,7 @@ pub(crate) fn settings(connector: &dyn Connector, config: &[(&str, &str)]) -> Re
     let found = problems(connector, config);
     if !found.is_empty() {
         let texts: Vec<_> = found.into_iter().map(|problem| problem.message).collect();
-        return Err(ConnectorError::stop(
+        return Err(ConnectorError::configuration(
             "InvalidConfiguration",
             texts.join("\n"),
         ));

@@ -131,14 +131,14 @@ impl From<KafkaError> for ConnectorError {
                 "restore the topic, or take it out of the connector's topics and reset its offsets",
             ),
             ErrorKind::TopicExists => Self::retry("TopicExists", message),
-            ErrorKind::Authentication => Self::stop("AuthenticationFailed", message)
+            ErrorKind::Authentication => Self::configuration("AuthenticationFailed", message)
                 .remedy("check security.protocol, sasl.* and ssl.*"),
             ErrorKind::Authorization => Self::stop("MissingPrivilege", message)
                 .remedy("grant the Kafka ACL that the message names"),
             ErrorKind::TooLarge => Self::stop("RecordTooLarge", message)
                 .remedy("raise message.max.bytes of the broker or max.message.bytes of the topic"),
             ErrorKind::Refused => Self::stop("KafkaRefused", message),
-            ErrorKind::Config => Self::stop("InvalidClientConfig", message),
+            ErrorKind::Config => Self::configuration("InvalidClientConfig", message),
         }
     }
 }

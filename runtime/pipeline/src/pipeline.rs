@@ -60,7 +60,7 @@ impl Pipeline {
                 .into_iter()
                 .map(|problem| problem.message)
                 .collect();
-            ConnectorError::stop("InvalidConfiguration", all.join("; "))
+            ConnectorError::configuration("InvalidConfiguration", all.join("; "))
         })?;
         let converters = worker.with(settings);
         let part = |role, stage| -> Result<Part, ConnectorError> {

@@ -116,7 +116,7 @@ impl ConverterChoices {
         let choice = self.choice(role);
         choice.kind.create(role, &choice.values).map_err(|problem| {
             let key = format!("{}{}", role.prefix(), problem.key);
-            ConnectorError::stop(
+            ConnectorError::configuration(
                 "InvalidConfiguration",
                 format!("{key}: {}", problem.message),
             )

@@ -196,7 +196,8 @@ pub fn load(
     config: &BTreeMap<String, String>,
     rules: &ConnectorRules,
 ) -> Result<(Loaded, Vec<BTreeMap<String, String>>), ConnectorError> {
-    let refuse = |e: ConfigError| ConnectorError::stop("InvalidConfiguration", e.to_string());
+    let refuse =
+        |e: ConfigError| ConnectorError::configuration("InvalidConfiguration", e.to_string());
     check_for(catalog, resolver, config, rules)
         .and_then(Checked::accept)
         .map_err(refuse)?;
@@ -244,7 +245,7 @@ pub fn load_task(
     resolver: &Resolver,
     config: &BTreeMap<String, String>,
 ) -> Result<Loaded, ConnectorError> {
-    let refuse = |message: String| ConnectorError::stop("InvalidConfiguration", message);
+    let refuse = |message: String| ConnectorError::configuration("InvalidConfiguration", message);
     let class = config
         .get("connector.class")
         .map(String::as_str)

@@ -6,14 +6,8 @@ use std::time::{Duration, Instant};
 use rand::Rng as _;
 use walbridge_connector_api::{ConnectorError, Settings};
 
-/// Errors that say that the configuration is wrong: it has to change before the task can succeed.
-const CONFIGURATION: [&str; 5] = [
-    "InvalidConfiguration",
-    "InvalidClientConfig",
-    "AuthenticationFailed",
-    "NotASource",
-    "NotASink",
-];
+/// How libraries say that the configuration is wrong: their errors come with a name alone.
+const OF_LIBRARIES: &str = "InvalidConfiguration";
 
 /// What the settings allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +39,7 @@ impl RestartLimits {
 
 /// Returns whether a person must change the configuration before it makes sense to try again.
 pub(super) fn is_configuration(error: &ConnectorError) -> bool {
-    CONFIGURATION.contains(&error.name())
+    error.is_configuration() || error.name() == OF_LIBRARIES
 }
 
 /// The restarts that a task has had.
@@ -114,7 +108,7 @@ mod tests {
         let given = [("errors.restart.max".to_owned(), "2".to_owned())].into();
         let limits = RestartLimits::new(&def.settings(&given)).unwrap();
         assert_eq!(limits.max, 2);
-        let wrong = ConnectorError::stop("InvalidConfiguration", "no");
+        let wrong = ConnectorError::configuration("InvalidConfiguration", "no");
         assert!(is_configuration(&wrong));
         assert!(!is_configuration(&ConnectorError::stop(
             "SlotMissing",

@@ -23,7 +23,7 @@ impl Subscription {
             .map(|text| Regex::new(&format!("^(?:{text})$")))
             .transpose()
             .map_err(|error| {
-                ConnectorError::stop(
+                ConnectorError::configuration(
                     "InvalidConfiguration",
                     "topics.regex is not a regular expression",
                 )

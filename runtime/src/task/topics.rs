@@ -33,7 +33,7 @@ impl TopicCreator {
     ) -> Result<Self> {
         let groups = topic_groups::read(settings).map_err(|problems| {
             let texts: Vec<_> = problems.into_iter().map(|p| p.message).collect();
-            ConnectorError::stop("InvalidConfiguration", texts.join("; "))
+            ConnectorError::configuration("InvalidConfiguration", texts.join("; "))
         })?;
         Ok(Self {
             admin,
@@ -91,7 +91,7 @@ impl TopicCreator {
                     "topic.creation.{}.*: topic {}: {why}",
                     group.name, topic.name
                 );
-                ConnectorError::stop("InvalidConfiguration", words)
+                ConnectorError::configuration("InvalidConfiguration", words)
             })?;
             if is_for {
                 found = Some(group);

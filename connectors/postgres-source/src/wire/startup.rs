@@ -115,7 +115,7 @@ fn authenticate(
 }
 
 fn refused(settings: &Settings, why: &str) -> ConnectorError {
-    ConnectorError::stop(
+    ConnectorError::configuration(
         "AuthenticationFailed",
         format!("logging in as {}: {why}", settings.target()),
     )
