@@ -2,6 +2,7 @@
 //! only, and what they replicate is whole: a database's changes, and files that grow all the time.
 
 mod files;
+mod first_start;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
