@@ -39,6 +39,7 @@ mod heartbeat;
 mod looks;
 mod monitor;
 mod offset;
+mod owners;
 mod pace;
 pub mod pgoutput;
 mod plan;

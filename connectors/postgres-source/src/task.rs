@@ -12,7 +12,7 @@ use walbridge_postgres::Lsn;
 use walbridge_postgres::sqlstate;
 use walbridge_schemas::postgresql::SourceBlock;
 
-use crate::catalog::{Catalog, number};
+use crate::catalog::{Catalog, Published, number};
 use crate::config::Options;
 use crate::offset::{Position, Stored};
 use crate::reader::Reader;
@@ -22,7 +22,7 @@ use crate::shared::{Shared, now_us};
 use crate::start::{self, Decision, Facts};
 use crate::transaction::Transactions;
 use crate::wire::Wire;
-use crate::{monitor, publication, registry, slot, snapshot};
+use crate::{heartbeat, monitor, owners, plan, publication, registry, slot, snapshot};
 
 /// How long a stop waits for the threads, which look every 100 ms.
 const JOIN: Duration = Duration::from_secs(3);
@@ -167,6 +167,31 @@ impl Drop for Task {
     }
 }
 
+/// Gives every topic to what writes to it, so that two tables that would share one are found before a
+/// row is written.
+fn claim_topics(shared: &Shared, captured: &[Published]) -> Result<()> {
+    let options = &shared.options;
+    let claim = |name: &str, owner: &str| {
+        let topic = walbridge_schemas::name::topic(name);
+        shared.owners.claim(&topic, owner)
+    };
+    claim(&transaction_topic(options), "the order of transactions")?;
+    if !options.heartbeat.is_zero() {
+        claim(&heartbeat::topic(options), "the heartbeats")?;
+    }
+    for table in captured {
+        claim(
+            &plan::full_name(options, &table.schema, &table.name),
+            &owners::table(&table.schema, &table.name),
+        )?;
+    }
+    Ok(())
+}
+
+fn transaction_topic(options: &Options) -> String {
+    [options.server.as_str(), &options.transaction_topic].join(&options.topic_delimiter)
+}
+
 /// What the reading thread begins with.
 struct Work {
     wire: Wire,
@@ -198,7 +223,8 @@ impl Work {
                 .sequence
                 .store(at.seq as i64, Ordering::Relaxed);
         }
-        publication::prepare(&mut catalog, options, facts.version, &shared.stop)?;
+        let captured = publication::prepare(&mut catalog, options, facts.version, &shared.stop)?;
+        claim_topics(shared, &captured)?;
         Ok(Self {
             wire,
             catalog,
@@ -210,8 +236,7 @@ impl Work {
     /// Reads the snapshot if there is one to take, then the stream, until the task stops.
     fn run(mut self, shared: &Shared) -> Result<()> {
         let options = &shared.options;
-        let name =
-            [options.server.as_str(), &options.transaction_topic].join(&options.topic_delimiter);
+        let name = transaction_topic(options);
         let topic = TransactionTopic::new(walbridge_schemas::name::topic(&name), &shared.registry)?;
         let version = env!("CARGO_PKG_VERSION");
         let source = SourceBlock::new(version, &options.server, &options.database.dbname);
