@@ -30,6 +30,12 @@ impl Sink {
             Some(definition) => definition,
             None => stored.clone().ok_or_else(|| self.undefined(topic))?,
         };
+        if let Some(stored) = &stored
+            && stored.collection() != definition.collection()
+        {
+            let (other, table) = (definition.collection(), stored.collection());
+            return Err(event::foreign(&self.rows, event.lane, &other, &table));
+        }
         let known = stored.as_ref() == Some(&definition);
         let active = self.topics[topic].active == Some(event.plan);
         if known && active && self.bindings[event.plan as usize].is_some() {

@@ -3,7 +3,9 @@
 use walbridge_connector_api::{ConnectorError, Headers, Result};
 use walbridge_schemas::{AvroError, Op, frame, marks};
 
+use crate::definition::Definition;
 use crate::rows::{Image, Marks, Rows};
+use crate::stopped::REMEDY;
 
 /// When a row's turn is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,9 +109,17 @@ pub(crate) fn schema_id(rows: &Rows, lane: usize) -> Result<Option<u32>> {
     Ok(Some(id))
 }
 
-/// Reads a lane's head under a plan.
-pub(crate) fn read(rows: &mut Rows, lane: usize, plan: u32) -> Result<Event> {
-    let raw = parse(rows, lane, plan).map_err(|e| unreadable(rows, lane, &e))?;
+/// Reads a lane's head under a plan; `table` is the topic's, as far as it is known.
+pub(crate) fn read(
+    rows: &mut Rows,
+    lane: usize,
+    plan: u32,
+    table: Option<&Definition>,
+) -> Result<Event> {
+    let raw = parse(rows, lane, plan, table).map_err(|e| unreadable(rows, lane, &e))?;
+    if let (Some(other), Some(table)) = (raw.foreign, table) {
+        return Err(foreign(rows, lane, &other, &table.collection()));
+    }
     let (before, after) = raw.images;
     let before = before.map(|(at, marks)| rows.image(lane, plan, at, marks));
     let after = after.map(|(at, marks)| rows.image(lane, plan, at, marks));
@@ -124,10 +134,33 @@ type Found = Option<((u64, u32), Marks)>;
 
 struct Raw {
     event: Event,
+    /// The table that it is of, if that is not the topic's.
+    foreign: Option<String>,
     images: (Found, Found),
 }
 
-fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
+/// Says that a topic has rows of two tables.
+pub(crate) fn foreign(rows: &Rows, lane: usize, other: &str, table: &str) -> ConnectorError {
+    let lane = &rows.lanes[lane];
+    let at = lane.head().map_or(lane.next, |head| head.offset);
+    ConnectorError::stop(
+        "ForeignRow",
+        format!(
+            "topic {} partition {} offset {at}: a row of table {other} in the topic of table {table}",
+            lane.partition.topic, lane.partition.partition
+        ),
+    )
+    .remedy(format!(
+        "at the source rename one of the two tables or leave it out (table.exclude.list), then {REMEDY}"
+    ))
+}
+
+fn parse(
+    rows: &Rows,
+    lane_index: usize,
+    plan: u32,
+    table: Option<&Definition>,
+) -> Result<Raw, AvroError> {
     let lane = &rows.lanes[lane_index];
     let end = AvroError::End;
     let head = lane.head().ok_or(end)?;
@@ -135,6 +168,15 @@ fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
     let bytes = lane.bytes(value);
     let (_, body) = frame::read(bytes)?;
     let change = rows.plans[plan as usize].schema.read(body)?;
+    let source = &change.source;
+    let is_foreign = table.is_some_and(|table| {
+        source.schema.is_some_and(|name| name != table.schema)
+            || source.table.is_some_and(|name| name != table.table)
+    });
+    let foreign = is_foreign.then(|| {
+        let [schema, name] = [source.schema, source.table].map(Option::unwrap_or_default);
+        format!("{schema}.{name}")
+    });
     let mut turn = match change.transaction {
         Some(transaction) => Turn::Streamed {
             xid: transaction
@@ -200,6 +242,7 @@ fn parse(rows: &Rows, lane_index: usize, plan: u32) -> Result<Raw, AvroError> {
         None => None,
     };
     Ok(Raw {
+        foreign,
         event: Event {
             op: change.op,
             turn,

@@ -208,7 +208,8 @@ impl Sink {
             }
         };
         let plan = self.plan(topic, id, lane)?;
-        let event = event::read(&mut self.rows, lane, plan)?;
+        let table = self.topics[topic].definition.as_ref();
+        let event = event::read(&mut self.rows, lane, plan, table)?;
         self.heads[lane] = Some(event);
         Ok(Some(event))
     }

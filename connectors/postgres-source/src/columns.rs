@@ -20,8 +20,8 @@ pub(crate) struct Described {
     pub(crate) encoder: ColumnEncoder,
     /// The type as `format_type` shows it.
     pub(crate) type_text: String,
-    /// An enum's labels.
-    pub(crate) labels: Vec<String>,
+    /// An enum's labels, also of an array of it; an enum may have none.
+    pub(crate) labels: Option<Vec<String>>,
     /// Whether binary values of the type can be read.
     pub(crate) reads_binary: bool,
     /// Whether it has a binary form at all; the stream has text where there is none, a copy fails.
@@ -63,9 +63,13 @@ pub(crate) fn describe(
                 .and_then(|now| now.default.as_deref())
                 .and_then(|expression| field_default(&ty, &carrier, expression));
             let field = Field::new(name, carrier, optional, default);
-            let labels = match &ty.base().kind {
-                Kind::Enum { labels } => labels.clone(),
-                _ => Vec::new(),
+            let single = match &ty.base().kind {
+                Kind::Array(items) => items.base(),
+                _ => ty.base(),
+            };
+            let labels = match &single.kind {
+                Kind::Enum { labels } => Some(labels.clone()),
+                _ => None,
             };
             Described {
                 encoder: ColumnEncoder::new(&ty, &field, &options.placeholder),

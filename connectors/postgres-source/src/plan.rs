@@ -280,8 +280,8 @@ fn relation_json(
                 "nullable": described.field.optional(),
             });
             if let Some(map) = value.as_object_mut() {
-                if !described.labels.is_empty() {
-                    map.insert("enum".to_owned(), json!(described.labels));
+                if let Some(labels) = &described.labels {
+                    map.insert("enum".to_owned(), json!(labels));
                 }
                 let now = live_column(live, &column.name);
                 if let Some(missing) = now.and_then(|now| now.missing.as_deref()) {

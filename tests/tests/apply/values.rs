@@ -128,8 +128,9 @@ pub(crate) const VALUES: &[Case] = &[
         "type_with_a_dot",
         "create schema \"Odd.Schema\"; create type \"Mood.Of.It\" as enum ('a.b', 'c'); \
          create type \"Odd.Schema\".\"m\"\"x\" as enum ('y', 'z'); \
-         create table {t} (id int primary key, m \"Mood.Of.It\", n \"Odd.Schema\".\"m\"\"x\"); insert into {t} values (1, 'c', 'y')",
-        "insert into {t} values (2, 'a.b', 'z'); update {t} set m = null where id = 1",
+         create type no_labels as enum (); \
+         create table {t} (id int primary key, m \"Mood.Of.It\", n \"Odd.Schema\".\"m\"\"x\"[], o no_labels); insert into {t} values (1, 'c', '{y}')",
+        "insert into {t} values (2, 'a.b', '{z,y}'); update {t} set m = null where id = 1",
     ),
     (
         "identity_always",

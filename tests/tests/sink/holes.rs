@@ -1,5 +1,6 @@
 //! Whatever is missing stops the task, by name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use walbridge_connector_api::{ConnectorError, Disposition, TopicSpec};
@@ -229,5 +230,39 @@ fn bytes_that_are_not_avro_are_named() {
                 .contains(&format!("topic {name} partition 0 offset")),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn a_row_of_another_table_in_the_topic_is_not_applied() {
+    for redefined in [false, true] {
+        let mut stream = Stream::new();
+        let columns = [("id", "bigint"), ("a", "text")];
+        let t = stream.table("t", &columns, &[0], 1);
+        stream.snapshot(&[(&t, &[&[I(1), s("x")]])]);
+        let mut other = stream.table("u", &columns, &[0], 1);
+        other.topic = Arc::clone(&t.topic);
+        stream.begin();
+        stream.update(&t, &[I(1), s("y")]);
+        stream.commit();
+        stream.begin();
+        match redefined {
+            true => stream.insert_redefined(&other, &[I(5), s("foreign")]),
+            false => stream.update(&other, &[I(1), s("foreign")]),
+        }
+        stream.commit();
+        let database = Database::create("foreign");
+        let mut rig = Rig::open(&database, &stream, &[]).unwrap();
+        let error = rig.feed_all(&stream).unwrap_err();
+        assert_eq!(error.name(), "ForeignRow", "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("public.u in the topic of table public.t"),
+            "{error}"
+        );
+        drop(rig);
+        let rows = database.rows("SELECT * FROM public.t");
+        assert!(rows == ["1|x"] || rows == ["1|y"], "{rows:?}");
     }
 }
