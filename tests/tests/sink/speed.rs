@@ -158,3 +158,26 @@ fn cpu_us() -> u64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     stat.split(' ').next().unwrap().parse::<u64>().unwrap() / 1000
 }
+
+#[test]
+#[ignore = "a measurement, to be run by hand"]
+fn rows_without_a_key_go_many_at_once() {
+    const ROWS: i64 = 20_000;
+    let mut stream = Stream::new();
+    let t = stream.table("t", &[("id", "bigint"), ("a", "text")], &[], 1);
+    let rows: Vec<_> = (0..ROWS).map(|n| [I(n), s("some text")]).collect();
+    let all: Vec<&[V]> = rows.iter().map(|row| &row[..]).collect();
+    stream.snapshot(&[(&t, &all)]);
+    let database = Database::create("keyless");
+    let mut rig = Rig::open(&database, &stream, &[]).unwrap();
+    rig.feed_all(&stream).unwrap();
+    stream.begin();
+    for row in &rows {
+        stream.delete(&t, row);
+    }
+    stream.commit();
+    let start = Instant::now();
+    rig.feed_all(&stream).unwrap();
+    println!("{ROWS} rows deleted in {:?}", start.elapsed());
+    assert_eq!(database.rows("SELECT count(*) FROM public.t"), ["0"]);
+}
