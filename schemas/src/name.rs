@@ -27,10 +27,21 @@ pub fn topic(name: &str) -> String {
         .collect()
 }
 
+/// Returns two columns whose names become the same field, if there are such.
+pub fn colliding<'a>(columns: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+    let mut seen = std::collections::HashMap::new();
+    for column in columns {
+        if let Some(first) = seen.insert(simple(column), column) {
+            return Some((first, column));
+        }
+    }
+    None
+}
+
 /// Returns the field names of a row's columns, made legal and kept apart.
 ///
 /// Two columns whose names become the same would be one field; the later one gets a number behind
-/// it. (Debezium stops at such a table.) The order is the columns', so nothing is lost.
+/// it. (A source refuses such a table, as Debezium does; topics of older releases may hold its rows.)
 pub fn fields<'a>(columns: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for column in columns {
@@ -63,6 +74,8 @@ mod tests {
 
     #[test]
     fn keeps_colliding_columns_apart() {
+        assert_eq!(colliding(["c d", "e", "c-d"]), Some(("c d", "c-d")));
+        assert_eq!(colliding(["A b", "a b", "1", "_2"]), None);
         assert_eq!(
             fields(["a b", "a?b", "a_b_2", "A b"]),
             ["a_b", "a_b_2", "a_b_2_2", "A_b"]

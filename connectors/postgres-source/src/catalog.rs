@@ -62,6 +62,22 @@ pub(crate) struct Published {
     pub(crate) pages: i64,
 }
 
+impl Published {
+    /// Describes a table all of which would be published.
+    pub(crate) fn whole((oid, schema, name): &(u32, String, String)) -> Self {
+        Self {
+            oid: *oid,
+            schema: schema.clone(),
+            name: name.clone(),
+            identity: b'd',
+            partitioned: false,
+            columns: None,
+            filter: None,
+            pages: 0,
+        }
+    }
+}
+
 /// Returns a `WITH` that defines `full_id(id, next)`: the 64 bits of an xid whose lower 32 the stream
 /// tells, which are the ones nearest to where the server is, and where that is.
 pub(crate) fn full_id(xid: u32) -> String {

@@ -11,6 +11,7 @@ use walbridge_schemas::{Field, name};
 
 use crate::catalog::{Catalog, LiveTable};
 use crate::config::Options;
+use crate::pgoutput::Identity;
 use crate::plan::{Definition, live_column};
 
 /// A column of a plan before it has its place in it.
@@ -36,6 +37,8 @@ pub(crate) fn describe(
     catalog: &mut Catalog,
     options: &Options,
 ) -> Result<Vec<Described>> {
+    let all = definition.columns.iter().map(|column| column.name.as_str());
+    crate::names::check_columns(&definition.schema, &definition.name, all)?;
     let wanted: Vec<_> = definition
         .columns
         .iter()
@@ -57,7 +60,11 @@ pub(crate) fn describe(
                 None => (gone(column.type_oid), "text".to_owned()),
             };
             let now = live_column(live, &column.name);
-            let optional = now.is_none_or(|now| !now.not_null) || nullable.contains(&column.name);
+            // A column that identified rows had no nulls then, whatever has become of it or its table.
+            let never_null = column.identity
+                && matches!(definition.identity, Identity::Default | Identity::Index);
+            let optional = !never_null && now.is_none_or(|now| !now.not_null)
+                || nullable.contains(&column.name);
             let carrier = field_type(&ty, &modes);
             let default = now
                 .and_then(|now| now.default.as_deref())

@@ -22,19 +22,13 @@ pub(crate) struct Heartbeat {
     last: Instant,
 }
 
-/// Returns the name that the heartbeats' topic is made of.
-pub(crate) fn topic(options: &Options) -> String {
-    [options.heartbeat_prefix.as_str(), &options.server].join(".")
-}
-
 impl Heartbeat {
     /// Registers the schemas; `None` if no heartbeats are wanted.
     pub(crate) fn new(options: &Options, registry: &Registry) -> Result<Option<Self>> {
         if options.heartbeat.is_zero() {
             return Ok(None);
         }
-        let name = topic(options);
-        let name = walbridge_schemas::name::topic(&name);
+        let name = crate::names::heartbeat_topic(options);
         let key_schema = register(registry, &format!("{name}-key"), heartbeat::KEY_SCHEMA)?;
         let value_schema = register(registry, &format!("{name}-value"), heartbeat::VALUE_SCHEMA)?;
         let spec = TopicSpec {

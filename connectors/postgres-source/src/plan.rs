@@ -6,14 +6,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use walbridge_connector_api::{ConnectorError, Result, TopicSpec};
 use walbridge_postgres::encode::ColumnEncoder;
-use walbridge_postgres::ident::quote;
 use walbridge_schemas::postgresql::{SOURCE_SCHEMA, TableBlock};
 use walbridge_schemas::{TableSchema, fingerprint, marks, name};
 
 use crate::catalog::{Catalog, LiveColumn, LiveTable};
 use crate::columns::{self, Described};
-use crate::config::Options;
-use crate::owners;
+use crate::names;
 use crate::pgoutput::{Identity, Relation};
 use crate::registry::register;
 use crate::shared::Shared;
@@ -93,37 +91,6 @@ impl Definition {
     }
 }
 
-/// Returns the name that a table's topic is made of.
-pub(crate) fn full_name(options: &Options, schema: &str, name: &str) -> String {
-    [options.server.as_str(), schema, name].join(&options.topic_delimiter)
-}
-
-/// Refuses columns that would be one field: which is which nobody could tell.
-fn check_fields(definition: &Definition) -> Result<()> {
-    for (at, column) in definition.columns.iter().enumerate() {
-        let field = name::simple(&column.name);
-        let other = definition.columns[..at]
-            .iter()
-            .find(|other| name::simple(&other.name) == field);
-        if let Some(other) = other {
-            let table = owners::table(&definition.schema, &definition.name);
-            return Err(ConnectorError::stop(
-                "ColumnNamesCollide",
-                format!(
-                    "{table}: columns {} and {} would both be the field {field}",
-                    quote(&other.name),
-                    quote(&column.name)
-                ),
-            )
-            .remedy(
-                "rename one of them, or leave the table out with table.exclude.list, then restart the \
-                 task",
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// One column of a plan.
 #[derive(Debug)]
 pub(crate) struct ColumnPlan {
@@ -170,11 +137,8 @@ impl Plan {
         shared: &Shared,
     ) -> Result<Self> {
         let options = &shared.options;
-        let full = full_name(options, &definition.schema, &definition.name);
+        let full = names::full(options, &definition.schema, &definition.name);
         let topic = name::topic(&full);
-        let owner = owners::table(&definition.schema, &definition.name);
-        shared.owners.claim(&topic, &owner)?;
-        check_fields(&definition)?;
         let described = columns::describe(&definition, live, nullable, catalog, options)?;
         let key = definition.key(live);
         let fields: Vec<_> = described

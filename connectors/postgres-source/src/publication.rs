@@ -7,6 +7,7 @@ use walbridge_postgres::ident::{literal, qualified, quote};
 
 use crate::catalog::{Catalog, Published, text};
 use crate::config::{Autocreate, Options};
+use crate::names;
 
 /// Makes sure that the publication exists, and returns the captured tables in it.
 pub(crate) fn prepare(
@@ -64,6 +65,14 @@ fn exists(catalog: &mut Catalog, name: &str) -> Result<bool> {
 fn create(catalog: &mut Catalog, options: &Options) -> Result<()> {
     let name = &options.publication;
     let wanted = wanted(catalog, options)?;
+    if matches!(
+        options.autocreate,
+        Autocreate::AllTables | Autocreate::Filtered
+    ) {
+        // Nothing is left behind at the server by a start that must fail.
+        let tables: Vec<_> = wanted.iter().map(Published::whole).collect();
+        names::check(catalog, options, &tables)?;
+    }
     let tables = match options.autocreate {
         Autocreate::Disabled => {
             return Err(ConnectorError::stop(

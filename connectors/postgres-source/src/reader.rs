@@ -8,7 +8,6 @@ use walbridge_postgres::ident::{literal, quote};
 use walbridge_schemas::envelope::Op;
 use walbridge_schemas::postgresql::Snapshot;
 
-use crate::catalog::Catalog;
 use crate::cursor::{Cursor, Malformed};
 use crate::emit::{Emitter, Failure, Surroundings, Target};
 use crate::feedback::Feedback;
@@ -54,13 +53,13 @@ impl<'a> Reader<'a> {
     pub(crate) fn start(
         shared: &'a Shared,
         wire: &mut Wire,
-        catalog: Catalog,
+        relations: Relations,
         transactions: Transactions,
         replay: Replay,
         sender_timeout: Duration,
     ) -> Result<Self> {
         let options = &shared.options;
-        let binary = options.binary && !crate::columns::needs_text(options);
+        let binary = relations.binary;
         let command = format!(
             "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {}{})",
             quote(&options.slot),
@@ -76,7 +75,7 @@ impl<'a> Reader<'a> {
         Ok(Self {
             shared,
             feedback: Feedback::new(options.status_interval, sender_timeout, recorded),
-            relations: Relations::new(catalog, binary),
+            relations,
             transactions,
             emitter: Emitter::new(options.tombstones),
             replay,

@@ -7,6 +7,7 @@ use walbridge_connector_api::{ConnectorError, Result};
 
 use crate::catalog::Catalog;
 use crate::columns;
+use crate::names::Names;
 use crate::pgoutput::Relation;
 use crate::plan::{Definition, Plan};
 use crate::shared::Shared;
@@ -34,15 +35,17 @@ pub(crate) struct Relations {
     by_oid: HashMap<u32, usize>,
     /// Changes come in runs of one table.
     last: (u32, usize),
-    binary: bool,
+    names: Names,
+    pub(crate) binary: bool,
 }
 
 impl Relations {
-    /// Creates an empty cache; `binary` says in which form the stream's values come.
-    pub(crate) fn new(catalog: Catalog, binary: bool) -> Self {
+    /// Creates an empty cache; `names` are taken already, and `binary` says in which form the stream's values come.
+    pub(crate) fn new(catalog: Catalog, names: Names, binary: bool) -> Self {
         Self {
             binary,
             catalog,
+            names,
             tables: Vec::new(),
             by_oid: HashMap::new(),
             last: (0, usize::MAX),
@@ -86,6 +89,9 @@ impl Relations {
         if let Some(xid) = xid {
             self.wait_until_seen(xid, shared)?;
         }
+        let (schema, name) = (definition.schema.as_str(), definition.name.as_str());
+        self.names
+            .take(&shared.options, &mut self.catalog, (schema, name))?;
         let live = self.catalog.table(definition.oid)?;
         let known = self
             .by_oid

@@ -9,7 +9,6 @@ use walbridge_postgres::Lsn;
 use walbridge_schemas::registry::Registry;
 
 use crate::config::Options;
-use crate::owners::TopicOwners;
 use crate::queue::Queue;
 
 /// One task's common ground.
@@ -20,7 +19,6 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) metrics: Arc<TaskMetrics>,
     pub(crate) stop: StopToken,
-    pub(crate) owners: TopicOwners,
     /// The position inside a committed Kafka transaction: all that the slot may forget.
     confirmed: AtomicU64,
     /// The position that was handed over last.
@@ -45,7 +43,6 @@ impl Shared {
             queue,
             metrics,
             stop,
-            owners: TopicOwners::default(),
             confirmed: AtomicU64::new(0),
             recorded: AtomicU64::new(0),
             marked: AtomicBool::new(false),

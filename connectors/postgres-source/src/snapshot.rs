@@ -88,6 +88,7 @@ pub(crate) fn take(
         ..Commit::default()
     });
     let mut published = publication::captured(&mut catalog, options, version)?;
+    crate::names::check(&mut catalog, options, &published)?;
     published.sort_by_key(|table| {
         let name = format!("{}.{}", table.schema, table.name);
         (!moving.contains(&name), table.pages)

@@ -12,17 +12,19 @@ use walbridge_postgres::Lsn;
 use walbridge_postgres::sqlstate;
 use walbridge_schemas::postgresql::SourceBlock;
 
-use crate::catalog::{Catalog, Published, number};
+use crate::catalog::{Catalog, number};
 use crate::config::Options;
+use crate::names::Names;
 use crate::offset::{Position, Stored};
 use crate::reader::Reader;
 use crate::records::TransactionTopic;
+use crate::relations::Relations;
 use crate::replay::Replay;
 use crate::shared::{Shared, now_us};
 use crate::start::{self, Decision, Facts};
 use crate::transaction::Transactions;
 use crate::wire::Wire;
-use crate::{heartbeat, monitor, owners, plan, publication, registry, slot, snapshot};
+use crate::{monitor, publication, registry, slot, snapshot};
 
 /// How long a stop waits for the threads, which look every 100 ms.
 const JOIN: Duration = Duration::from_secs(3);
@@ -167,37 +169,13 @@ impl Drop for Task {
     }
 }
 
-/// Gives every topic to what writes to it, so that two tables that would share one are found before a
-/// row is written.
-fn claim_topics(shared: &Shared, captured: &[Published]) -> Result<()> {
-    let options = &shared.options;
-    let claim = |name: &str, owner: &str| {
-        let topic = walbridge_schemas::name::topic(name);
-        shared.owners.claim(&topic, owner)
-    };
-    claim(&transaction_topic(options), "the order of transactions")?;
-    if !options.heartbeat.is_zero() {
-        claim(&heartbeat::topic(options), "the heartbeats")?;
-    }
-    for table in captured {
-        claim(
-            &plan::full_name(options, &table.schema, &table.name),
-            &owners::table(&table.schema, &table.name),
-        )?;
-    }
-    Ok(())
-}
-
-fn transaction_topic(options: &Options) -> String {
-    [options.server.as_str(), &options.transaction_topic].join(&options.topic_delimiter)
-}
-
 /// What the reading thread begins with.
 struct Work {
     wire: Wire,
     catalog: Catalog,
     facts: Facts,
     decision: Decision,
+    names: Names,
 }
 
 impl Work {
@@ -224,20 +202,21 @@ impl Work {
                 .store(at.seq as i64, Ordering::Relaxed);
         }
         let captured = publication::prepare(&mut catalog, options, facts.version, &shared.stop)?;
-        claim_topics(shared, &captured)?;
+        let names = crate::names::check(&mut catalog, options, &captured)?;
         Ok(Self {
             wire,
             catalog,
             facts,
             decision,
+            names,
         })
     }
 
     /// Reads the snapshot if there is one to take, then the stream, until the task stops.
     fn run(mut self, shared: &Shared) -> Result<()> {
         let options = &shared.options;
-        let name = transaction_topic(options);
-        let topic = TransactionTopic::new(walbridge_schemas::name::topic(&name), &shared.registry)?;
+        let name = crate::names::transaction_topic(options);
+        let topic = TransactionTopic::new(name, &shared.registry)?;
         let version = env!("CARGO_PKG_VERSION");
         let source = SourceBlock::new(version, &options.server, &options.database.dbname);
         let (position, confirmed, last_commit) = match self.decision.clone() {
@@ -264,9 +243,14 @@ impl Work {
         };
         let transactions = Transactions::new(topic, source, position, last_commit);
         let Self {
-            mut wire, catalog, ..
+            mut wire,
+            catalog,
+            names,
+            ..
         } = self;
-        Reader::start(shared, &mut wire, catalog, transactions, replay, timeout)?.run(&mut wire)
+        let binary = options.binary && !crate::columns::needs_text(options);
+        let relations = Relations::new(catalog, names, binary);
+        Reader::start(shared, &mut wire, relations, transactions, replay, timeout)?.run(&mut wire)
     }
 
     /// Creates the slot, after it is on record that it is ours, and takes the snapshot.

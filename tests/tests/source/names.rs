@@ -1,0 +1,111 @@
+//! Names that become one on their way into Kafka and Avro, and tables that are gone.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::driver::{Site, ends, of};
+
+/// Two tables of one topic are refused before anything is made at the server.
+#[test]
+fn tables_of_one_topic_are_refused_at_the_start() -> Result<()> {
+    let mut site = Site::create("one_topic")?;
+    site.sql.run(
+        "create table \"foo@bar\"(id int primary key); create table \"foo$bar\"(id int primary key); \
+         insert into \"foo@bar\" values (1); insert into \"foo$bar\" values (2)",
+    )?;
+    let (name, text) = site.fails()?;
+    assert_eq!(name, "TopicTaken", "{text}");
+    assert!(
+        text.contains("foo@bar") && text.contains("foo$bar"),
+        "{text}"
+    );
+    let left = "select count(*) from pg_publication where pubname = current_database()";
+    assert_eq!(site.sql.one::<i64>(left)?, 0);
+    site.sql.run(
+        "drop table \"foo$bar\"; create schema a; create schema \"a.b\"; \
+         create table \"a.b\".c(id int primary key); create table a.\"b.c\"(id int primary key)",
+    )?;
+    assert_eq!(site.fails()?.0, "TopicTaken");
+    site.set("schema.exclude.list", "a");
+    let events = site.snapshot()?;
+    assert_eq!(of(&events, "foo_bar").len(), 1);
+    Ok(())
+}
+
+/// A table that comes later is refused before a row of it is written, after a restart as well; once
+/// one of the two is left out, the stream goes on.
+#[test]
+fn a_later_table_of_the_same_topic_is_refused() -> Result<()> {
+    let mut site = Site::create("later_topic")?;
+    site.sql
+        .run("create table \"foo@bar\"(id int primary key)")?;
+    site.snapshot()?;
+    let mut running = site.start()?;
+    site.sql
+        .run("create table \"foo$bar\"(id int primary key)")?;
+    site.sql.run("insert into \"foo$bar\" values (2)")?;
+    let error = running.error(Duration::from_secs(20))?;
+    assert_eq!(error.name(), "TopicTaken", "{}", error.trace());
+    drop(running);
+    assert_eq!(site.fails()?.0, "TopicTaken");
+    site.set("table.exclude.list", "public[.]foo[$]bar");
+    site.sql.run("insert into \"foo@bar\" values (3)")?;
+    let events = site.run(ends(1))?;
+    assert_eq!(of(&events, "foo_bar")[0].after()["id"], 3);
+    Ok(())
+}
+
+/// The topics of the connector itself belong to no table.
+#[test]
+fn the_connectors_own_topics_are_refused() -> Result<()> {
+    let mut site = Site::create("own_topic")?;
+    site.sql.run("create table mine(id int primary key)")?;
+    site.set("topic.transaction", "public.mine");
+    let (name, text) = site.fails()?;
+    assert!(
+        name == "TopicTaken" && text.contains("topic.transaction"),
+        "{name}: {text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn columns_of_one_field_are_refused() -> Result<()> {
+    let mut site = Site::create("one_field")?;
+    site.sql
+        .run("create table t(id int primary key, \"c d\" text, \"c-d\" text)")?;
+    let (name, text) = site.fails()?;
+    assert!(
+        name == "FieldNameTaken" && text.contains("c_d"),
+        "{name}: {text}"
+    );
+    site.sql.run("alter table t drop column \"c-d\"")?;
+    site.snapshot()?;
+    let mut running = site.start()?;
+    site.sql.run("alter table t add column \"c-d\" text")?;
+    site.sql.run("insert into t values (1)")?;
+    let error = running.error(Duration::from_secs(20))?;
+    assert_eq!(error.name(), "FieldNameTaken", "{}", error.trace());
+    Ok(())
+}
+
+/// The last rows of a table that is gone have the key that they had while it was there.
+#[test]
+fn rows_of_a_table_that_is_gone_keep_their_key() -> Result<()> {
+    let mut site = Site::create("gone")?;
+    site.sql
+        .run("create table tt(a int primary key, b text); insert into tt values (1, 'x')")?;
+    let before = site.snapshot()?;
+    site.sql.run("update tt set b = 'y'; delete from tt")?;
+    site.sql.run("drop table tt")?;
+    let events = site.run(ends(1))?;
+    let rows = of(&events, "tt");
+    let relation: Value = serde_json::from_str(&rows[0].text("wb.relation"))?;
+    assert_eq!(relation["key"], json!(["a"]));
+    assert_eq!(rows[0].key, of(&before, "tt")[0].key);
+    let ops: Vec<_> = rows.iter().map(|row| row.op()).collect();
+    assert_eq!(ops, ["u", "d", "tombstone"]);
+    Ok(())
+}
