@@ -11,7 +11,7 @@ use walbridge_postgres_sink::Schemas;
 use walbridge_schemas::envelope::{TransactionBlock, write_image, write_tail};
 use walbridge_schemas::postgresql::{Commit, SOURCE_SCHEMA, Snapshot, SourceBlock, TableBlock};
 use walbridge_schemas::transaction::{Collection, write_begin, write_end};
-use walbridge_schemas::{Field, FieldType, Op, TableSchema, avro, fingerprint, frame, marks};
+use walbridge_schemas::{Field, FieldType, Op, TableSchema, avro, fingerprint, frame, marks, name};
 
 /// The topics' prefix.
 pub(crate) const PREFIX: &str = "east";
@@ -206,7 +206,7 @@ impl Stream {
         drop(all);
         let table = Table {
             name,
-            topic: topic(&path),
+            topic: topic(&name::topic(&path)),
             partitions,
             columns: columns.to_vec(),
             key: key.to_vec(),
@@ -222,7 +222,10 @@ impl Stream {
     pub(crate) fn partitions(&self) -> Vec<PartitionInfo> {
         let mut all = vec![(Arc::clone(&self.transactions), 0)];
         for table in &self.tables {
-            all.extend((0..table.partitions).map(|n| (Arc::clone(&table.topic), n)));
+            // Two tables may have one topic.
+            if all.iter().all(|(topic, _)| topic.name != table.topic.name) {
+                all.extend((0..table.partitions).map(|n| (Arc::clone(&table.topic), n)));
+            }
         }
         all.into_iter()
             .map(|(topic, partition)| PartitionInfo {
