@@ -34,6 +34,8 @@ struct Watch {
     warned: bool,
     left_out: BTreeSet<u32>,
     looks: Looks,
+    /// Whether it was said what the slot waits for.
+    told: bool,
 }
 
 impl Watch {
@@ -43,6 +45,20 @@ impl Watch {
             Some(catalog) => catalog,
             none => none.insert(Catalog::open(&options.database, &shared.stop)?),
         };
+        let creating = shared
+            .metrics
+            .facts()
+            .get("phase")
+            .is_some_and(|phase| phase == slot::CREATING);
+        if creating || self.told {
+            let awaited = if creating {
+                slot::awaited(catalog)?
+            } else {
+                Vec::new()
+            };
+            self.told = !awaited.is_empty();
+            shared.metrics.fact("waiting for", awaited.join("; "));
+        }
         let asked_ms = now_us() / 1000;
         if let Some(retention) = slot::retention(catalog, &options.slot)? {
             report(shared, &retention, &mut self.looks, asked_ms);

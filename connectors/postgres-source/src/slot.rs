@@ -7,6 +7,9 @@ use walbridge_postgres::ident::{literal, quote};
 use crate::catalog::{Catalog, lsn, number, text};
 use crate::wire::Wire;
 
+/// The phase in which a task makes its slot.
+pub(crate) const CREATING: &str = "creating the slot";
+
 /// A slot as the server shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Slot {
@@ -81,6 +84,36 @@ pub(crate) fn create(wire: &mut Wire, catalog: &mut Catalog, name: &str) -> Resu
         since_us,
         snapshot: text(&row, 2),
     })
+}
+
+/// Returns which open transactions the creation of this connector's slot waits for.
+pub(crate) fn awaited(catalog: &mut Catalog) -> Result<Vec<String>> {
+    let rows = catalog.query(
+        "SELECT blocker.pid, coalesce(b.usename, '?'), coalesce(b.application_name, ''), \
+                coalesce(b.state, 'state unknown'), coalesce(b.xact_start::text, '?'), \
+                coalesce((SELECT string_agg(l.transactionid::text, ', ') FROM pg_locks l \
+                          WHERE l.pid = w.pid AND NOT l.granted), '?') \
+         FROM pg_stat_activity w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS blocker(pid) \
+         LEFT JOIN pg_stat_activity b ON b.pid = blocker.pid \
+         WHERE w.backend_type = 'walsender' AND w.application_name = current_setting('application_name')",
+    )?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let xid = text(row, 5);
+            match text(row, 0).as_str() {
+                // The server has no process for these.
+                "0" => format!("prepared transaction {xid} (pg_prepared_xacts) to end"),
+                pid => format!(
+                    "transaction {xid} of server process {pid} to end (user {}, application \"{}\", {}, since {})",
+                    text(row, 1),
+                    text(row, 2),
+                    text(row, 3),
+                    text(row, 4)
+                ),
+            }
+        })
+        .collect())
 }
 
 /// Drops a slot that nobody uses.

@@ -274,6 +274,7 @@ impl Work {
             tracing::info!(slot = %options.slot, "dropping our slot, whose snapshot was not completed");
             slot::drop(&mut self.catalog, &options.slot)?;
         }
+        shared.metrics.fact("phase", slot::CREATING);
         tracing::info!(slot = %options.slot, "creating the slot; this waits for open transactions to end");
         let mut created = slot::create(&mut self.wire, &mut self.catalog, &options.slot)?;
         if with_rows {

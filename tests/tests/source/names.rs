@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use walbridge_lab::{Lab, wait_for};
 
 use crate::driver::{Site, ends, of};
 
@@ -88,6 +89,34 @@ fn columns_of_one_field_are_refused() -> Result<()> {
     site.sql.run("insert into t values (1)")?;
     let error = running.error(Duration::from_secs(20))?;
     assert_eq!(error.name(), "FieldNameTaken", "{}", error.trace());
+    Ok(())
+}
+
+/// A slot that waits for an open transaction says for which.
+#[test]
+fn the_transaction_that_a_slot_waits_for_is_named() -> Result<()> {
+    let mut site = Site::create("awaited")?;
+    site.sql.run("create table t(id int primary key)")?;
+    let other = Lab::shared()?.east().postgres().session(&site.name)?;
+    other.run("begin; insert into t values (1)")?;
+    let pid = other.one::<i32>("select pg_backend_pid()")?;
+    let mut running = site.start()?;
+    let named = wait_for(
+        "the transaction to be named",
+        Duration::from_secs(60),
+        || {
+            // The mark that comes before the slot has to be committed.
+            if let Some(batch) = running.task.poll(Duration::from_millis(50))? {
+                running.task.committed(&batch.offsets)?;
+            }
+            let facts = running.metrics.facts();
+            let found = facts.get("waiting for").map(ToString::to_string);
+            Ok(found.filter(|text| text.contains(&format!("server process {pid} "))))
+        },
+    )?;
+    assert!(named.contains("idle in transaction"), "{named}");
+    other.run("commit")?;
+    running.collect(&mut site, ends(1))?;
     Ok(())
 }
 
