@@ -82,13 +82,27 @@ impl Watch {
         let due = self
             .tables_at
             .is_none_or(|at| at.elapsed() >= TABLES_INTERVAL);
-        if options.autocreate == Autocreate::Filtered && streaming && due {
+        if streaming && due {
             self.tables_at = Some(Instant::now());
+            let tables = publication::without_identity(catalog, options)?;
+            shared.metrics.fact("no replica identity", shown(&tables));
+        }
+        if options.autocreate == Autocreate::Filtered && streaming && due {
             let version = number(&catalog.row("SHOW server_version_num")?, 0);
             publication::extend(catalog, options, version, &mut self.left_out)?;
         }
         Ok(())
     }
+}
+
+/// Shows names, the first of them if there are many.
+fn shown(tables: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut text = tables[..tables.len().min(MOST)].join(", ");
+    if tables.len() > MOST {
+        text.push_str(&format!(" and {} more", tables.len() - MOST));
+    }
+    text
 }
 
 fn report(shared: &Shared, retention: &Retention, looks: &mut Looks, asked_ms: i64) {

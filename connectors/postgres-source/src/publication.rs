@@ -28,17 +28,12 @@ pub(crate) fn prepare(
     }
     warn_of_missing_operations(catalog, options)?;
     let captured = captured(catalog, options, version)?;
-    for table in &captured {
-        if table.identity == b'n'
-            || (table.identity == b'd' && !has_primary_key(catalog, table.oid)?)
-        {
-            tracing::warn!(
-                table = %format!("{}.{}", table.schema, table.name),
-                "the table has no replica identity: the server refuses its updates and deletes while it \
-                 is published; ALTER TABLE {} REPLICA IDENTITY FULL (or add a primary key)",
-                qualified(&table.schema, &table.name)
-            );
-        }
+    for table in without_identity(catalog, options)? {
+        tracing::warn!(
+            table = %table,
+            "the table has no replica identity: the server refuses its updates and deletes while it \
+             is published; ALTER TABLE {table} REPLICA IDENTITY FULL (or add a primary key)"
+        );
     }
     Ok(captured)
 }
@@ -189,7 +184,27 @@ fn warn_of_missing_operations(catalog: &mut Catalog, options: &Options) -> Resul
     Ok(())
 }
 
-fn has_primary_key(catalog: &mut Catalog, oid: u32) -> Result<bool> {
-    let sql = format!("SELECT 1 FROM pg_index WHERE indrelid = {oid} AND indisprimary");
-    Ok(!catalog.query(&sql)?.is_empty())
+/// Returns the published tables whose updates and deletes the server refuses, as SQL writes them.
+///
+/// Partitions count by themselves: they do not inherit the identity. A primary key that is deferrable is
+/// none.
+pub(crate) fn without_identity(catalog: &mut Catalog, options: &Options) -> Result<Vec<String>> {
+    let rows = catalog.query(&format!(
+        "SELECT DISTINCT n.nspname, c.relname FROM pg_publication_tables p \
+         JOIN pg_publication b ON b.pubname = p.pubname AND (b.pubupdate OR b.pubdelete) \
+         JOIN pg_namespace rn ON rn.nspname = p.schemaname \
+         JOIN pg_class r ON r.relnamespace = rn.oid AND r.relname = p.tablename \
+         JOIN pg_class c ON c.oid = r.oid OR c.oid IN (SELECT relid FROM pg_partition_tree(r.oid)) \
+         JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE p.pubname = {} AND c.relkind = 'r' AND c.relreplident <> 'f' AND NOT EXISTS (\
+             SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid \
+             AND CASE c.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate \
+                                     WHEN 'i' THEN i.indisreplident ELSE false END) \
+         ORDER BY 1, 2",
+        literal(&options.publication)
+    ))?;
+    Ok(rows
+        .iter()
+        .map(|row| qualified(&text(row, 0), &text(row, 1)))
+        .collect())
 }

@@ -120,6 +120,36 @@ fn the_transaction_that_a_slot_waits_for_is_named() -> Result<()> {
     Ok(())
 }
 
+/// Tables whose updates the server refuses while they are published are named in the status: those
+/// without a key, with a deferrable one, and partitions, which do not inherit an identity.
+#[test]
+fn tables_whose_updates_are_refused_are_named() -> Result<()> {
+    let mut site = Site::create("refused")?;
+    site.sql.run(
+        "create table keyed(id int primary key); create table nopk(a int); insert into nopk values (1); \
+         create table later(id int primary key deferrable); insert into later values (1); \
+         create table whole(a int); alter table whole replica identity full; \
+         create table root(a int) partition by range (a); alter table root replica identity full; \
+         create table leaf partition of root for values from (0) to (9); insert into leaf values (1)",
+    )?;
+    site.snapshot()?;
+    for table in ["nopk", "later", "leaf"] {
+        assert!(site.sql.run(&format!("delete from {table}")).is_err());
+    }
+    let mut running = site.start()?;
+    let named = wait_for("the tables to be named", Duration::from_secs(60), || {
+        drop(running.task.poll(Duration::from_millis(50))?);
+        let facts = running.metrics.facts();
+        Ok(facts.get("no replica identity").map(ToString::to_string))
+    })?;
+    let names: Vec<_> = named
+        .split(", ")
+        .map(|name| name.replace('"', ""))
+        .collect();
+    assert_eq!(names, ["public.later", "public.leaf", "public.nopk"]);
+    Ok(())
+}
+
 /// The last rows of a table that is gone have the key that they had while it was there.
 #[test]
 fn rows_of_a_table_that_is_gone_keep_their_key() -> Result<()> {
