@@ -359,8 +359,10 @@ impl Emitter {
         let out = batch.buffer();
         frame::write(out, plan.key_schema);
         for index in &plan.key {
-            let (start, end) = self.spans[*index];
-            out.extend_from_within(start..end);
+            let field = &plan.schema.fields()[*index];
+            plan.columns[*index]
+                .canonical
+                .append(field, self.spans[*index], out);
         }
         batch.span(mark)
     }

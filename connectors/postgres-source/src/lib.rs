@@ -26,6 +26,7 @@
 //! [`SourceTask::committed`]: walbridge_connector_api::SourceTask::committed
 #![allow(rustdoc::private_intra_doc_links)]
 
+mod canonical;
 mod catalog;
 mod columns;
 mod config;

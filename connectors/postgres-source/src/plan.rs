@@ -9,6 +9,7 @@ use walbridge_postgres::encode::ColumnEncoder;
 use walbridge_schemas::postgresql::{SOURCE_SCHEMA, TableBlock};
 use walbridge_schemas::{TableSchema, fingerprint, marks, name};
 
+use crate::canonical::Canonical;
 use crate::catalog::{Catalog, LiveColumn, LiveTable};
 use crate::columns::{self, Described};
 use crate::names;
@@ -102,6 +103,8 @@ pub(crate) struct ColumnPlan {
     pub(crate) identity: bool,
     /// Whether it is part of the record's key.
     pub(crate) key: bool,
+    /// How it is written in the key.
+    pub(crate) canonical: Canonical,
 }
 
 /// What a table's rows are turned into.
@@ -173,6 +176,7 @@ impl Plan {
             .zip(&definition.columns)
             .enumerate()
             .map(|(index, (described, defined))| ColumnPlan {
+                canonical: Canonical::of(&described.field),
                 encoder: described.encoder,
                 reads_binary: described.reads_binary,
                 copies_binary: described.reads_binary && described.sends,

@@ -232,3 +232,33 @@ fn a_row_is_the_same_from_the_snapshot_in_binary_and_in_text() -> Result<()> {
     }
     Ok(())
 }
+
+/// To the server a number is the same key however many zeros stand behind its fraction, and so it is
+/// one record key; the row says how it is written.
+#[test]
+fn keys_that_are_equal_are_one_record_key() -> Result<()> {
+    let mut site = Site::create("equalkeys")?;
+    site.sql.run(
+        "create table n(k numeric primary key, v text); create table f(k double precision primary key, v text); \
+         insert into n values (12.30, 'a'); insert into f values ('-0', 'a')",
+    )?;
+    let snapshot = site.snapshot()?;
+    for sql in [
+        "update n set k = 12.300",
+        "update n set v = 'b' where k = 12.3",
+        "update f set k = 0",
+        "update f set v = 'b' where k = '-0'",
+    ] {
+        site.sql.run(sql)?;
+    }
+    let events = site.run(ends(4))?;
+    for table in ["n", "f"] {
+        let rows = [of(&snapshot, table), of(&events, table)].concat();
+        assert_eq!(ops(&rows), ["r", "d", "tombstone", "c", "u"], "{table}");
+        let keys: Vec<_> = rows.iter().map(|row| &row.key).collect();
+        assert!(keys.iter().all(|key| *key == keys[0]), "{table}: {keys:?}");
+    }
+    let rows = of(&events, "n");
+    assert_ne!(rows[0].value["before"]["k"], rows[3].value["after"]["k"]);
+    Ok(())
+}
