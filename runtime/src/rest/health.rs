@@ -39,18 +39,12 @@ pub(super) async fn health(
                 json!({ "status": "starting", "message": message }),
             )
         }
-        Startup::Ready if !api.shared.member.is_in() => {
-            let message = "Worker is not a member of its group: Kafka has not confirmed for a session \
-                           that it is there, so it runs no tasks and changes nothing.";
-            let mut body = json!({ "status": "unhealthy", "message": message });
-            if trusted.0 {
-                body["group"] = api.shared.member.describe();
-            }
-            (StatusCode::SERVICE_UNAVAILABLE, body)
-        }
         Startup::Ready => {
             let reasons = degraded::reasons(&api);
-            let mut body = well(&reasons);
+            let (status, mut body) = match api.shared.member.is_in() {
+                true => (StatusCode::OK, well(&reasons)),
+                false => (StatusCode::SERVICE_UNAVAILABLE, outside()),
+            };
             if trusted.0 {
                 let (waiting, stuck) = held_up(&api);
                 body["group"] = api.shared.member.describe();
@@ -59,10 +53,17 @@ pub(super) async fn health(
                 body["stuck"] = json!(stuck);
                 body["degraded"] = json!(reasons);
             }
-            (StatusCode::OK, body)
+            (status, body)
         }
     };
     Ok((answer.0, Json(answer.1)).into_response())
+}
+
+/// Says that the worker is outside of its group: it runs no tasks, and can change nothing.
+fn outside() -> Value {
+    let message = "Worker is not a member of its group: Kafka has not confirmed for a session that it \
+                   is there, so it runs no tasks and changes nothing.";
+    json!({ "status": "unhealthy", "message": message })
 }
 
 /// Says whether all is well: a worker that serves while something is behind must not be started anew for it.

@@ -154,7 +154,9 @@ pub(crate) fn start_for(group: &str, keys: &[(&str, &str)], http: Client) -> Run
         http,
     };
     wait("the worker to be ready", || {
-        (running.get("/").status == 200).then_some(())
+        // Its API answers before the group has heard of it.
+        let ready = running.get("/").status == 200 && running.get("/health").status == 200;
+        ready.then_some(())
     });
     running
 }

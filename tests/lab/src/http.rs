@@ -45,6 +45,11 @@ impl Http {
         Ok(serde_json::from_str(&self.text(url)?)?)
     }
 
+    /// Returns the body of a GET as JSON, whatever the status is.
+    pub fn any(&self, url: &str) -> Result<Value> {
+        Ok(serde_json::from_str(&self.client.get(url).send()?.text()?)?)
+    }
+
     /// Sends JSON by PUT and returns the answer, `null` if it is empty.
     pub fn put(&self, url: &str, body: &Value) -> Result<Value> {
         send(url, self.client.put(url), body)

@@ -161,6 +161,11 @@ impl RunningWorker {
         self.http.get(&format!("{}{path}", self.rest()?))
     }
 
+    /// Returns what the worker says of how it is, whether that is well or not.
+    pub fn health(&self) -> Result<Value> {
+        self.http.any(&format!("{}/health", self.rest()?))
+    }
+
     /// Returns the worker's metrics as Prometheus reads them.
     pub fn metrics(&self) -> Result<String> {
         self.http.text(&format!("{}/metrics", self.rest()?))

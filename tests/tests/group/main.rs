@@ -102,7 +102,7 @@ fn in_step(chain: &Chain, (trial, files): (&Trial, &Files)) -> Result<Duration> 
 fn leader(chain: &Chain, members: &[usize]) -> Result<usize> {
     wait_for("a leader", PATIENCE, || {
         for member in members {
-            let health = chain.member(*member)?.get("/health")?;
+            let health = chain.member(*member)?.health()?;
             if health["group"]["leader"] == health["group"]["worker_id"] {
                 return Ok(Some(*member));
             }
