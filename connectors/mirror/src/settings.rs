@@ -301,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_missing_is_a_wrong_configuration() {
+        let given = [
+            ("source.schema.registry.url", "https://e"),
+            ("source.schema.registry.ssl.ca.location", "/nowhere/ca.pem"),
+        ];
+        let values = given.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let settings = definition().settings(&values.into());
+        let error = registry(&settings, "source").unwrap_err();
+        assert!(error.is_configuration() && error.to_string().contains("/nowhere/ca.pem"));
+    }
+
+    #[test]
     fn reports_everything_that_is_wrong() {
         let problems = plan(&[
             ("target.cluster.alias", "east"),

@@ -40,7 +40,7 @@ pub fn client_config(settings: &Settings) -> Result<Arc<ClientConfig>, Connector
         }
         (None, None) => builder.with_no_client_auth(),
         _ => {
-            return Err(ConnectorError::stop(
+            return Err(ConnectorError::configuration(
                 "TlsFailed",
                 "sslcert and sslkey go together",
             ));
@@ -63,7 +63,7 @@ fn verifier(
     let inner = match (&settings.sslrootcert, check) {
         (_, Check::Nothing) => None,
         (None, _) => {
-            return Err(ConnectorError::stop(
+            return Err(ConnectorError::configuration(
                 "TlsFailed",
                 format!("sslmode {} needs sslrootcert", settings.sslmode.as_str()),
             )
@@ -96,7 +96,7 @@ fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, ConnectorErr
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| failed(&what, error))?;
     if all.is_empty() {
-        return Err(ConnectorError::stop(
+        return Err(ConnectorError::configuration(
             "TlsFailed",
             format!("{what}: no certificate in it"),
         ));
@@ -105,7 +105,7 @@ fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, ConnectorErr
 }
 
 fn failed(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> ConnectorError {
-    ConnectorError::stop("TlsFailed", format!("{what}: {error}")).because(error)
+    ConnectorError::configuration("TlsFailed", format!("{what}: {error}")).because(error)
 }
 
 /// How much of the server's certificate is checked.
@@ -255,5 +255,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Session<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_is_a_wrong_configuration() {
+        let error = certificates("/nowhere/ca.pem").unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+        assert!(error.to_string().contains("/nowhere/ca.pem"), "{error}");
     }
 }

@@ -84,37 +84,6 @@ fn a_failed_task_starts_again_as_often_as_it_may() {
 }
 
 #[test]
-fn a_wrong_configuration_is_never_tried_again() {
-    let worker = start(&name("restart-wrong"));
-    let restarts = json!({ "errors.restart.max": "5", "errors.restart.backoff.ms": "1" });
-    let mirror = json!({
-        "connector.class": "Mirror", "source.cluster.alias": "far",
-        "source.cluster.bootstrap.servers": "127.0.0.1:9",
-        "source.schema.registry.url": "https://127.0.0.1:9", "target.schema.registry.url": "http://127.0.0.1:9",
-        "source.schema.registry.ssl.ca.location": "/nowhere/ca.pem",
-    });
-    let source = json!({
-        "connector.class": "PostgresSource", "topic.prefix": name("wrong"), "database.hostname": "127.0.0.1",
-        "database.dbname": "d", "database.user": "u", "database.password": "p", "database.port": "9",
-        "database.sslmode": "verify-full", "database.sslrootcert": "/nowhere/ca.pem",
-        "schema.registry.url": "http://127.0.0.1:9",
-    });
-    for (name, mut config) in [("mirror", mirror), ("source", source)] {
-        let all = config.as_object_mut().unwrap();
-        all.extend(restarts.as_object().unwrap().clone());
-        let created = worker.create(name, &config);
-        assert_eq!(created.status, 201, "{}", created.json());
-        let task = worker.task(name, "FAILED");
-        let trace = task["trace"].as_str().unwrap();
-        assert!(trace.contains("/nowhere/ca.pem"), "{trace}");
-        assert!(!trace.contains("Not started again"), "{trace}");
-        let details = details(&worker, name);
-        assert_eq!(details["restarts"].as_u64().unwrap_or(0), 0, "{details}");
-        assert_eq!(details["next_retry_ms"], Value::Null, "{details}");
-    }
-}
-
-#[test]
 fn the_keys_are_listed_only_where_one_is_set() {
     let worker = start(&name("restart-keys"));
     let path = "/connector-plugins/Counter/config/validate";
