@@ -146,7 +146,16 @@ fn postgres_own_replication_passes() -> Result<()> {
 
 #[test]
 fn a_table_applied_by_itself_fails() -> Result<()> {
-    let native = Native::create("late", &["ledger"], "select 1")?;
+    // Both parts are applied by workers of their own; a little patience for each row of one of them
+    // makes sure that they are apart.
+    let native = Native::create(
+        "late",
+        &["ledger"],
+        "create function harm() returns trigger language plpgsql as \
+         $$ begin perform pg_sleep(0.002); return new; end $$; \
+         create trigger harm before insert on ledger for each row execute function harm(); \
+         alter table ledger enable always trigger harm",
+    )?;
     let (verdict, differences) = native.trial(Duration::from_secs(5))?;
     ensure!(
         !verdict.violations.is_empty(),
@@ -165,7 +174,7 @@ fn a_row_dropped_fails() -> Result<()> {
         "dropped",
         &[],
         "create function harm() returns trigger language plpgsql as \
-         $$ begin if new.n = 5 then return null; end if; return new; end $$; \
+         $$ begin if new.n % 10 = 5 then return null; end if; return new; end $$; \
          create trigger harm before insert on journal for each row execute function harm(); \
          alter table journal enable always trigger harm",
     )?;
@@ -193,7 +202,7 @@ fn a_row_written_twice_fails() -> Result<()> {
         "twice",
         &[],
         "create function harm() returns trigger language plpgsql as \
-         $$ begin if pg_trigger_depth() = 1 and new.n = 6 then insert into public.journal select new.*; end if; \
+         $$ begin if pg_trigger_depth() = 1 and new.n % 10 = 6 then insert into public.journal select new.*; end if; \
          return new; end $$; \
          create trigger harm before insert on journal for each row execute function harm(); \
          alter table journal enable always trigger harm",

@@ -25,6 +25,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("max_replication_slots", "40"),
     ("max_wal_senders", "40"),
     ("max_connections", "200"),
+    // Several subscriptions at a time, each of which copies its tables first.
+    ("max_logical_replication_workers", "24"),
+    ("max_worker_processes", "32"),
     ("max_prepared_transactions", "10"),
     ("shared_buffers", "64MB"),
     ("max_wal_size", "1GB"),

@@ -34,7 +34,8 @@ fn a_worker_joins_its_group_on_a_kafka_that_has_just_started() -> Result<()> {
 
 /// Starts a worker so long after a new broker; returns how many of its producers broke.
 fn first_start(lab: &Lab, round: u64, delay: Duration) -> Result<usize> {
-    let name = format!("first-{round}");
+    // The worker's own names differ from the broker's: both write a log.
+    let (name, broker) = (format!("first-{round}"), format!("first-{round}-kafka"));
     let parts = Parts::ensure(&|line| println!("{line}"))?;
     let ports = KafkaPorts {
         client: lab.free_port()?,
@@ -42,7 +43,7 @@ fn first_start(lab: &Lab, round: u64, delay: Duration) -> Result<usize> {
         advertised_link: lab.free_port()?,
         controller: lab.free_port()?,
     };
-    let kafka = Kafka::new(&name, lab.dir(), ports, true, &parts);
+    let kafka = Kafka::new(&broker, lab.dir(), ports, true, &parts);
     kafka.create(&[])?;
     kafka.spawn()?;
     let url = format!("http://127.0.0.1:{}", lab.free_port()?);
@@ -51,6 +52,8 @@ fn first_start(lab: &Lab, round: u64, delay: Duration) -> Result<usize> {
         &file,
         format!(
             "\"group.id\" = \"{name}\"\n\"bootstrap.servers\" = \"{}\"\n\"listeners\" = \"{url}\"\n\
+             \"config.storage.topic\" = \"walbridge-configs\"\n\"offset.storage.topic\" = \"walbridge-offsets\"\n\
+             \"status.storage.topic\" = \"walbridge-status\"\n\
              \"config.storage.replication.factor\" = 1\n\"offset.storage.replication.factor\" = 1\n\
              \"status.storage.replication.factor\" = 1\n",
             kafka.bootstrap()
@@ -65,7 +68,7 @@ fn first_start(lab: &Lab, round: u64, delay: Duration) -> Result<usize> {
         ensure!(status == 200, "/health answers {status}");
         Ok(Some(()))
     });
-    waited.with_context(|| worker.log_tail(20))?;
+    waited.with_context(|| worker.log_tail(200))?;
     let read = lab.dir().join(format!("{name}.txt"));
     std::fs::write(&read, "a line\n")?;
     let config = json!({ "connector.class": "FileStreamSource", "topic": "lines", "file": read });
