@@ -114,11 +114,11 @@ fn report(shared: &Shared, retention: &Retention, looks: &mut Looks, asked_ms: i
     if let Some(safe) = retention.safe {
         metrics.safe_wal_bytes.store(gauge(safe), Ordering::Relaxed);
     }
-    let confirmed = shared.confirmed();
-    if !confirmed.is_zero() {
-        let lag = retention.current.since(confirmed);
+    let stored = shared.stored();
+    if !stored.is_zero() {
+        let lag = retention.current.since(stored);
         metrics.lag_bytes.store(gauge(lag), Ordering::Relaxed);
-        let since = looks.behind_since(retention.current, confirmed, shared.is_even(), asked_ms);
+        let since = looks.behind_since(retention.current, stored, shared.is_even(), asked_ms);
         metrics.measured(asked_ms, since);
     }
 }

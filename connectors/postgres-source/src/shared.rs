@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) stop: StopToken,
     /// The position inside a committed Kafka transaction: all that the slot may forget.
     confirmed: AtomicU64,
+    /// The stored position that the task went on from.
+    resumed: AtomicU64,
     /// The position that was handed over last.
     recorded: AtomicU64,
     /// Whether the mark that a snapshot is to begin is committed.
@@ -44,6 +46,7 @@ impl Shared {
             metrics,
             stop,
             confirmed: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
             recorded: AtomicU64::new(0),
             marked: AtomicBool::new(false),
             busy: AtomicBool::new(false),
@@ -63,6 +66,18 @@ impl Shared {
     /// Returns what the slot may forget.
     pub(crate) fn confirmed(&self) -> Lsn {
         Lsn(self.confirmed.load(Ordering::Acquire))
+    }
+
+    /// Notes the stored position that the task goes on from.
+    pub(crate) fn resume(&self, lsn: Lsn) {
+        self.resumed.store(lsn.0, Ordering::Release);
+    }
+
+    /// Returns the position that is stored. The slot is told of it only once the server has shown that its
+    /// history is the one that was read.
+    pub(crate) fn stored(&self) -> Lsn {
+        self.confirmed()
+            .max(Lsn(self.resumed.load(Ordering::Acquire)))
     }
 
     /// Notes the position that was handed over last.

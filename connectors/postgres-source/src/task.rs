@@ -192,6 +192,7 @@ impl Work {
         }
         let decision = start::decide(&facts, stored, options)?;
         if let Decision::Resume(at) = &decision {
+            shared.resume(at.lsn);
             shared
                 .metrics
                 .position

@@ -1,5 +1,8 @@
 //! Starting: what is stored against what the server has. Every mismatch has its name.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 use walbridge_lab::{wait_for, wait_until};
@@ -238,5 +241,23 @@ fn new_tables_that_are_wanted_join_as_long_as_they_are_empty() -> Result<()> {
     site.sql.run("insert into fresh values (1)")?;
     let events = site.run(ends(1))?;
     assert_eq!(of(&events, "fresh").len(), 1);
+    Ok(())
+}
+
+/// On a server where nothing is written there is nothing to confirm: what is stored is, from the start.
+#[test]
+fn how_far_a_source_is_behind_is_known_before_it_has_read_anything() -> Result<()> {
+    let mut site = with_table("idle")?;
+    site.snapshot()?;
+    let mut running = site.start()?;
+    wait_for("its lag to be measured", Duration::from_secs(20), || {
+        // What it hands over is never committed.
+        if let Some(batch) = running.task.poll(Duration::from_millis(100))? {
+            running.task.recycle(batch);
+        }
+        let measured = running.metrics.lag_measured_ms.load(Ordering::Relaxed);
+        Ok((measured > 0).then_some(()))
+    })?;
+    running.task.stop();
     Ok(())
 }
