@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,11 @@ pub(crate) struct Progress {
     written: AtomicI64,
     /// When the target last had all there was, in milliseconds since 1970.
     even: AtomicI64,
+    /// How many offsets at the target all that was handed over may use: its records, and a marker for each
+    /// batch.
+    taken: AtomicI64,
+    /// The same of all that the target has for certain.
+    settled: AtomicI64,
     begun: i64,
     metrics: Arc<PartitionMetrics>,
 }
@@ -42,6 +47,8 @@ impl Progress {
             seen_end: AtomicI64::new(next),
             written: AtomicI64::new(-1),
             even: AtomicI64::new(-1),
+            taken: AtomicI64::new(0),
+            settled: AtomicI64::new(0),
             begun: now_ms(),
             metrics,
         }
@@ -58,6 +65,17 @@ impl Progress {
         if written >= 0 {
             self.written.store(written, Relaxed);
         }
+    }
+
+    /// Notes records that are about to be handed over, and returns how many offsets all may use by now.
+    pub(crate) fn take(&self, records: u64) -> i64 {
+        let more = i64::try_from(records).unwrap_or(i64::MAX - 1) + 1;
+        self.taken.fetch_add(more, AcqRel) + more
+    }
+
+    /// Notes that all up to there is at the target.
+    pub(crate) fn settle(&self, taken: i64) {
+        self.settled.store(taken, Release);
     }
 
     /// Notes that there was nothing to read before this offset.
@@ -104,6 +122,22 @@ impl Lag {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(partition, Arc::clone(&progress));
         progress
+    }
+
+    /// Returns how many offsets at the target are used for certain, for each partition.
+    pub(crate) fn settled(&self) -> HashMap<TopicPartition, i64> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = |(at, progress): (&TopicPartition, &Arc<Progress>)| {
+            (at.clone(), progress.settled.load(Acquire))
+        };
+        all.iter().map(each).collect()
+    }
+
+    /// Returns how many offsets at the target may be used by now, or soon.
+    pub(crate) fn taken(&self, partition: &TopicPartition) -> Option<i64> {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(partition)
+            .map(|progress| progress.taken.load(Acquire))
     }
 
     /// Tells the task's lag, given where the source's partitions ended when it was asked.

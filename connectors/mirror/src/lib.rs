@@ -13,6 +13,7 @@
 //!   nothing that appears and expires while the mirror is down can be missed without notice;
 //! * heartbeats, MirrorMaker's own topic on each cluster, get the source's alias in front at the target under
 //!   every naming, so that no two clusters' run into one another or go round;
+//! * whoever else writes a partition that the mirror fills is noticed, and the task stops by name;
 //! * a topic truncated behind the position, deleted, or created anew stops the task by name.
 
 mod check;
@@ -22,8 +23,10 @@ mod lag;
 mod position;
 mod remedy;
 mod route;
+mod runs;
 mod schema_ids;
 mod scout;
+mod second_writer;
 mod selection;
 mod settings;
 mod task;

@@ -146,6 +146,27 @@ impl Scout {
         Ok(Ends { asked_ms, ends })
     }
 
+    /// Asks the target where the known partitions end; each with its topic's name there.
+    pub(crate) fn target_ends(&self) -> Result<Vec<(TopicPartition, Arc<str>, i64)>> {
+        let (mut at_source, mut at_target) = (Vec::new(), Vec::new());
+        for (name, known) in &self.known {
+            at_source.extend(parts(name, 0, known.partitions));
+            at_target.extend(parts(
+                &self.plan.naming.at_target(name),
+                0,
+                known.partitions,
+            ));
+        }
+        let found = self.target.inspect(&at_target)?.into_iter();
+        let ends: HashMap<_, _> = found.map(|info| (info.partition, info.end)).collect();
+        let both = at_source.into_iter().zip(at_target);
+        let known = both.filter_map(|(source, target)| {
+            let end = *ends.get(&target)?;
+            Some((source, target.topic, end))
+        });
+        Ok(known.collect())
+    }
+
     /// Says once of a topic that topics.exclude keeps it from being copied.
     fn tell_left_out(&mut self, topic: &str) {
         if self.left_out.insert(topic.to_owned()) {

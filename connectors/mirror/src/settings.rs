@@ -81,6 +81,7 @@ pub(crate) fn definition() -> ConfigDef {
         ConfigKey::new("topics.exclude", Kind::List, "Topics not to copy, though topics names them. The default leaves out what workers and mirrors keep for themselves; names with two dots, as tables' topics have, are none of it.")
             .default(r"mm2.*\.internal, [^.]*\.replica, __.*, [^.]*[-._](configs?|offsets?|status|internal)"),
         ConfigKey::new("refresh.topics.interval.seconds", Kind::Int, "How often to look for new topics and partitions, and whether known topics are still the same.").default("2").min(1).importance(low),
+        ConfigKey::new("target.other.writers", Kind::String, "What to do when something else writes a topic that this connector fills: stop, or ignore it. A sink behind it stops in any case when it meets what it has applied before.").default("stop").allowed(&["stop", "ignore"]).importance(low),
         ConfigKey::new("replication.policy.class", Kind::Class, "How topics are named at the target: as at the source (IdentityReplicationPolicy), or with the source's alias in front (DefaultReplicationPolicy).").default("identity")
             .allowed(&["identity", "default", IDENTITY, PREFIXED]),
         ConfigKey::new("replication.policy.separator", Kind::String, "What stands between alias and topic under DefaultReplicationPolicy.").default(".").importance(low),
@@ -101,6 +102,15 @@ pub(crate) fn definition() -> ConfigDef {
     .instead_of(&OF_MIRROR_MAKER)
 }
 
+/// What to do about others who write what the mirror fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OtherWriters {
+    /// Stop.
+    Stop,
+    /// Leave them alone.
+    Ignore,
+}
+
 /// Checked settings.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -112,6 +122,7 @@ pub(crate) struct Plan {
     pub(crate) selection: Selection,
     pub(crate) naming: Naming,
     pub(crate) refresh: Duration,
+    pub(crate) others: OtherWriters,
     pub(crate) replication_factor: Option<i32>,
     /// Which topic configurations are taken over; none at all if absent.
     pub(crate) configs: Option<Selection>,
@@ -188,6 +199,10 @@ impl Plan {
             selection,
             naming,
             refresh: Duration::from_secs(refresh.max(1).cast_unsigned()),
+            others: match settings.text("target.other.writers") {
+                "ignore" => OtherWriters::Ignore,
+                _ => OtherWriters::Stop,
+            },
             replication_factor: i32::try_from(settings.number("replication.factor"))
                 .ok()
                 .filter(|factor| *factor > 0),

@@ -1,6 +1,6 @@
 //! The running mirror: reads the source, hands out batches with their positions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{
-    Batch, ConnectorError, Copied, OffsetEntry, Partition, PartitionMetrics, Result, SourceTask,
-    StartAt, StopToken, TaskContext, TopicPartition, fail_point,
+    Batch, ConnectorError, Copied, OffsetEntry, PartitionMetrics, Result, SourceTask, StartAt,
+    StopToken, TaskContext, TopicPartition, fail_point,
 };
 use walbridge_kafka::{Consumer, ErrorKind, KafkaError};
 
@@ -17,6 +17,7 @@ use crate::lag::{Due, Lag, Progress};
 use crate::position;
 use crate::remedy;
 use crate::route::{Ends, News, Start};
+use crate::runs::{self, Run};
 use crate::schema_ids::SchemaIds;
 use crate::scout::Scout;
 use crate::settings::Plan;
@@ -41,18 +42,9 @@ struct Place {
     written: i64,
     metrics: Arc<PartitionMetrics>,
     progress: Arc<Progress>,
-}
-
-/// Records of one partition in a batch, one after another.
-struct Run {
-    topic: u32,
-    partition: i32,
-    /// The last one's offset and time.
-    offset: i64,
-    written: i64,
-    records: u64,
-    /// Bytes of values.
-    bytes: u64,
+    /// What was handed over and is not known to be at the target: the position after it, and how many offsets
+    /// it and all before it may use there.
+    open: VecDeque<(i64, i64)>,
 }
 
 /// Copies records from the source's Kafka.
@@ -96,6 +88,7 @@ impl MirrorTask {
             lag: Arc::clone(&lag),
             metrics: Arc::clone(&context.metrics),
             interval: plan.refresh,
+            others: plan.others,
             tell,
         };
         let span = tracing::Span::current();
@@ -172,6 +165,7 @@ impl MirrorTask {
                 written: -1,
                 metrics,
                 progress,
+                open: VecDeque::new(),
             };
             self.places.insert(partition, place);
         }
@@ -229,31 +223,9 @@ impl MirrorTask {
             .iter()
             .map(|t| self.sources.get(&t.name).cloned());
         let names: Vec<Option<Arc<str>>> = names.collect();
-        // Records come in runs of one partition: what is known of it is looked up once per run.
-        let mut runs: Vec<Run> = Vec::new();
-        for record in batch.records() {
-            let Partition::Fixed(partition) = record.partition else {
-                continue;
-            };
-            let bytes = batch.bytes(record.value).map_or(0, <[u8]>::len) as u64;
-            match runs.last_mut() {
-                Some(run) if run.topic == record.topic && run.partition == partition => {
-                    (run.offset, run.written) = (record.offset, record.timestamp);
-                    run.records += 1;
-                    run.bytes += bytes;
-                }
-                _ => runs.push(Run {
-                    topic: record.topic,
-                    partition,
-                    offset: record.offset,
-                    written: record.timestamp,
-                    records: 1,
-                    bytes,
-                }),
-            }
-        }
+        let runs = runs::find(batch);
         let now = now_ms();
-        let mut moved: HashMap<TopicPartition, (i64, i64)> = HashMap::with_capacity(runs.len());
+        let mut moved: HashMap<TopicPartition, Run> = HashMap::with_capacity(runs.len());
         for run in runs {
             let Some(Some(name)) = names.get(run.topic as usize) else {
                 continue;
@@ -267,15 +239,20 @@ impl MirrorTask {
                 place.metrics.bytes.add(run.bytes);
                 place.metrics.age_ms.record(since(now, run.written));
             }
-            moved.insert(partition, (run.offset + 1, run.written));
+            let before = moved.get(&partition).map_or(0, |run| run.records);
+            let records = before + run.records;
+            moved.insert(partition, Run { records, ..run });
         }
-        for (partition, (next, written)) in moved {
+        for (partition, run) in moved {
             let Some(place) = self.places.get_mut(&partition) else {
                 continue;
             };
+            let next = run.offset + 1;
             (place.next, place.stored, place.fresh) = (next, next, false);
-            place.written = written;
+            place.written = run.written;
             place.progress.read(next);
+            let taken = place.progress.take(run.records);
+            place.open.push_back((next, taken));
             batch.offsets.push(position::entry(
                 &self.plan.alias,
                 &partition,
@@ -390,6 +367,10 @@ impl SourceTask for MirrorTask {
             if let Some(place) = self.places.get_mut(&partition) {
                 place.fresh = false;
                 place.progress.done(position.next, place.written);
+                while let Some((_, taken)) = place.open.front().filter(|at| at.0 <= position.next) {
+                    place.progress.settle(*taken);
+                    place.open.pop_front();
+                }
                 if place.written >= 0 && position.next == place.next {
                     place.metrics.latency_ms.record(since(now, place.written));
                     place.written = -1;

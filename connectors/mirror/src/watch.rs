@@ -9,6 +9,8 @@ use walbridge_connector_api::{ConnectorError, Disposition, Result, StopToken, Ta
 use crate::lag::{Due, INTERVAL, Lag};
 use crate::route::{Ends, News};
 use crate::scout::Scout;
+use crate::second_writer::SecondWriter;
+use crate::settings::OtherWriters;
 
 /// What the thread works with.
 pub(crate) struct Watch {
@@ -17,13 +19,21 @@ pub(crate) struct Watch {
     pub(crate) metrics: Arc<TaskMetrics>,
     /// How often topics are looked for.
     pub(crate) interval: Duration,
+    /// What to do about others who write at the target.
+    pub(crate) others: OtherWriters,
     pub(crate) tell: Sender<Result<News>>,
 }
 
 impl Watch {
     /// Runs until the task stops or must.
     pub(crate) fn run(self, mut scout: Scout) {
-        let mut survey = Due::every(self.interval);
+        let (mut survey, mut second) = (Due::every(self.interval), SecondWriter::default());
+        if self.others == OtherWriters::Stop {
+            // Where the partitions end before this mirror has written anything.
+            if let Err(error) = second.look(&scout, &self.lag) {
+                self.trouble(&error);
+            }
+        }
         while !self.stop.sleep(self.interval.min(INTERVAL)) {
             if !survey.is_due() {
                 match scout.ends() {
@@ -32,7 +42,10 @@ impl Watch {
                 }
                 continue;
             }
-            let found = scout.survey();
+            let mut found = scout.survey();
+            if self.others == OtherWriters::Stop && found.is_ok() {
+                found = found.and_then(|news| second.look(&scout, &self.lag).map(|()| news));
+            }
             if self.stop.is_stopped() {
                 return;
             }
