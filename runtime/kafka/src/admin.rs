@@ -1,6 +1,7 @@
 //! Topics: what there is, and making what there should be.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{PartitionInfo, StopToken, TopicPartition, TopicSpec};
@@ -80,7 +81,8 @@ impl Admin {
         partition_infos(&self.handle, partitions, Isolation::Uncommitted, ANSWER)
     }
 
-    /// Creates a topic unless it exists, and waits until the cluster shows it.
+    /// Creates a topic unless it exists, and waits until the cluster shows it and its partitions can be
+    /// written.
     ///
     /// # Errors
     /// If the cluster refuses or is out of reach.
@@ -94,7 +96,8 @@ impl Admin {
         Ok(outcome)
     }
 
-    /// Raises the number of partitions of a topic, and waits until the cluster shows them.
+    /// Raises the number of partitions of a topic, and waits until the cluster shows them and they can be
+    /// written.
     ///
     /// # Errors
     /// If the cluster refuses or is out of reach.
@@ -199,8 +202,8 @@ impl Admin {
         let mut pause = Duration::from_millis(5);
         loop {
             let found = self.describe(&[topic])?;
-            if found.first().is_some_and(|t| t.partitions >= partitions) {
-                return Ok(());
+            if let Some(there) = found.first().filter(|t| t.partitions >= partitions) {
+                return self.wait_for_leaders(topic, there.partitions);
             }
             if Instant::now() > deadline || stop.sleep(pause) {
                 let text = format!("topic {topic} has not appeared on all brokers yet");
@@ -208,6 +211,20 @@ impl Admin {
             }
             pause = (pause * 2).min(Duration::from_millis(200));
         }
+    }
+
+    /// Waits until the leader of each partition knows of it.
+    ///
+    /// Until then it refuses records, and one that comes after another that was refused may be taken: Kafka
+    /// takes any first sequence number in a partition that is empty (KAFKA-15591), and takes the first record
+    /// for a repetition when it comes again.
+    fn wait_for_leaders(&self, topic: &str, partitions: i32) -> Result<()> {
+        let topic: Arc<str> = Arc::from(topic);
+        let all = (0..partitions).map(|partition| TopicPartition {
+            topic: Arc::clone(&topic),
+            partition,
+        });
+        self.inspect(&all.collect::<Vec<_>>()).map(drop)
     }
 }
 

@@ -32,6 +32,9 @@ impl BatchWriter {
         let config = config
             .clone()
             .with("enable.idempotence", "true")
+            // One after another: in an empty partition Kafka takes any first number, so one that it refuses
+            // for the moment would be overtaken.
+            .with("max.in.flight.requests.per.connection", "1")
             .with("message.timeout.ms", PATIENCE.as_millis().to_string())
             .or("linger.ms", "0")
             .or("message.max.bytes", "67108864")

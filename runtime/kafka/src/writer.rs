@@ -1,7 +1,7 @@
 //! Writing single records outside of transactions.
 //!
-//! An idempotent producer may break for good: a broker that has just started can refuse its first
-//! sequence number. Then another one goes on. What the first had not been told of is written again,
+//! An idempotent producer may break for good: a broker can refuse a sequence number, or say that it has seen
+//! it before. Then another one goes on. What the first had not been told of is written again,
 //! so a record may stand twice; in logs that are read by key that changes nothing.
 
 use std::sync::{Mutex, PoisonError};
@@ -32,6 +32,9 @@ impl LogWriter {
         let config = config
             .clone()
             .with("enable.idempotence", "true")
+            // One after another: in an empty partition Kafka takes any first number, so one that it refuses
+            // for the moment would be overtaken.
+            .with("max.in.flight.requests.per.connection", "1")
             .with("message.timeout.ms", PATIENCE.as_millis().to_string())
             .or("linger.ms", "0")
             .or("queue.buffering.max.kbytes", "16384")
@@ -60,7 +63,10 @@ impl LogWriter {
     pub fn put_all(&self, records: &[(&[u8], Option<&[u8]>)]) -> Result<()> {
         let mut raw = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.write(&mut raw, records);
-        let Some(why) = raw.handle().fatal() else {
+        let doubted = (written.as_ref().err())
+            .filter(|error| *error.kind() == ErrorKind::Abortable)
+            .map(ToString::to_string);
+        let Some(why) = raw.handle().fatal().or(doubted) else {
             return written;
         };
         tracing::warn!(

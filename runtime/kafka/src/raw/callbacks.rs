@@ -32,16 +32,26 @@ unsafe extern "C" fn delivered(
 ) {
     // SAFETY: the message lives during the call; the opaque pointer is the client's `Shared`.
     let (message, shared) = unsafe { (&*message, &*opaque.cast::<Shared>()) };
-    let error = (message.err != Code::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| {
+    let outcome = match message.err {
+        Code::RD_KAFKA_RESP_ERR_NO_ERROR if message.offset >= 0 => Ok(message.offset),
+        // Kafka takes the record's number for one it has seen before, and librdkafka takes that for an
+        // acknowledgement. In a partition that was empty it is none: a later record was taken first.
+        Code::RD_KAFKA_RESP_ERR_NO_ERROR => Err(fault::of(
+            Code::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER,
+            None,
+        )),
+        code => Err(fault::of(code, None)),
+    };
+    let outcome = outcome.map_err(|error| {
         // SAFETY: a delivery report of a record that was produced names its topic.
         let topic = unsafe { from_c(sys::rd_kafka_topic_name(message.rkt)) };
         let to = format!("a record for topic {topic} partition {}", message.partition);
-        fault::of(message.err, None).while_doing(to)
+        error.while_doing(to)
     });
     // Not a pointer: the number that the record was handed over with.
     let group = message._private.addr();
     let bytes = message.len + message.key_len;
-    shared.delivered(bytes, group, error.map_or(Ok(message.offset), Err));
+    shared.delivered(bytes, group, outcome);
 }
 
 unsafe extern "C" fn error(

@@ -109,6 +109,8 @@ fn kind_of(code: Code) -> ErrorKind {
         | RD_KAFKA_RESP_ERR_NOT_COORDINATOR
         | RD_KAFKA_RESP_ERR_NOT_CONTROLLER
         | RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION => ErrorKind::Retriable,
+        RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER
+        | RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER => ErrorKind::Abortable,
         _ => ErrorKind::Other,
     }
 }
