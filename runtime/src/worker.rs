@@ -348,13 +348,44 @@ fn worker_id(config: &WorkerConfig, addresses: &[SocketAddr]) -> String {
         .advertised_host
         .clone()
         .or_else(|| {
-            listener
-                .map(|l| l.host.clone())
-                .filter(|host| !host.is_empty())
+            let host = listener.map(|l| l.host.clone());
+            host.filter(|host| !is_every_interface(host))
         })
-        .unwrap_or_else(|| "localhost".into());
+        .unwrap_or_else(hostname);
     let port = config
         .advertised_port
         .or_else(|| addresses.first().map(SocketAddr::port));
     format!("{host}:{}", port.unwrap_or_default())
+}
+
+/// Returns whether a listener's host names no host that others could reach.
+fn is_every_interface(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host.is_empty() || address.is_ok_and(|address| address.is_unspecified())
+}
+
+/// Returns this machine's name, as Kafka Connect advertises it: two workers must not have one address.
+fn hostname() -> String {
+    let named = rustix::system::uname();
+    let name = named.nodename().to_string_lossy();
+    match name.is_empty() {
+        true => "localhost".to_owned(),
+        false => name.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_every_machine_has_is_not_advertised() {
+        for host in ["", "0.0.0.0", "::"] {
+            assert!(is_every_interface(host), "{host}");
+        }
+        for host in ["127.0.0.1", "10.0.0.1", "::1", "localhost", "a.example"] {
+            assert!(!is_every_interface(host), "{host}");
+        }
+        assert!(!hostname().is_empty());
+    }
 }

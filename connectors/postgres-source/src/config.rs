@@ -8,6 +8,7 @@ use walbridge_connector_api::{
 use walbridge_postgres::connect;
 
 use crate::filter::Filter;
+use crate::identity::{self, Autoset};
 
 /// How the initial state gets into the topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub(crate) struct Options {
     pub(crate) publication: String,
     pub(crate) autocreate: Autocreate,
     pub(crate) via_partition_root: bool,
+    pub(crate) identities: Autoset,
     pub(crate) filter: Filter,
     pub(crate) snapshot: SnapshotMode,
     pub(crate) snapshot_threads: usize,
@@ -114,6 +116,14 @@ pub(crate) fn definition() -> ConfigDef {
             "Whether changes of partitions come as changes of the partitioned table.",
         )
         .default("false")
+        .group("Replication"),
+        key(
+            identity::AUTOSET,
+            List,
+            "Replica identities that tables get at the start, before they are published: schema.table:FULL, \
+             :DEFAULT, :NOTHING or :INDEX name, the table being a regular expression.",
+        )
+        .default("")
         .group("Replication"),
         key("replication.binary", Boolean, "Whether values are asked for in binary form.")
             .default("true")
@@ -194,6 +204,9 @@ pub(crate) fn problems(settings: &Settings) -> Vec<ConfigProblem> {
     if let Err((key, value, why)) = Filter::new(settings) {
         problems.push(ConfigProblem::invalid(key, &value, &why));
     }
+    if let Err((value, why)) = Autoset::new(settings) {
+        problems.push(ConfigProblem::invalid(identity::AUTOSET, &value, &why));
+    }
     if let Err(value) = skipped(settings) {
         problems.push(ConfigProblem::invalid(
             "skipped.operations",
@@ -268,6 +281,7 @@ impl Options {
             publication: settings.text("publication.name").to_owned(),
             autocreate,
             via_partition_root: settings.flag("publish.via.partition.root"),
+            identities: Autoset::new(settings).unwrap_or_default(),
             filter,
             snapshot: match settings.text("snapshot.mode") {
                 "no_data" => SnapshotMode::NoData,

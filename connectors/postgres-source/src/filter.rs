@@ -86,7 +86,7 @@ fn expressions(
 }
 
 /// Splits a list at its commas; `\,` and commas inside braces belong to an expression.
-fn split(text: &str) -> Vec<String> {
+pub(crate) fn split(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut braces = 0usize;
     let mut chars = text.chars();

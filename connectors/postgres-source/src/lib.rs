@@ -37,6 +37,7 @@ mod emit;
 mod feedback;
 mod filter;
 mod heartbeat;
+mod identity;
 mod looks;
 mod monitor;
 mod names;

@@ -8,6 +8,7 @@ use walbridge_connector_api::Result;
 
 use crate::catalog::{Catalog, number};
 use crate::config::Autocreate;
+use crate::identity;
 use crate::looks::Looks;
 use crate::publication;
 use crate::shared::{Shared, now_us};
@@ -84,8 +85,20 @@ impl Watch {
             .is_none_or(|at| at.elapsed() >= TABLES_INTERVAL);
         if streaming && due {
             self.tables_at = Some(Instant::now());
-            let tables = publication::without_identity(catalog, options)?;
-            shared.metrics.fact("no replica identity", shown(&tables));
+            // Also of tables that have come since the start.
+            let set = identity::set(catalog, options);
+            let tables = identity::without(catalog, options)?;
+            shared
+                .metrics
+                .fact("no replica identity", identity::shown(&tables));
+            let count = i64::try_from(tables.len()).unwrap_or(i64::MAX);
+            shared
+                .metrics
+                .tables_without_identity
+                .store(count, Ordering::Relaxed);
+            if let Err(error) = set {
+                tracing::warn!(%error, "a table does not get its replica identity");
+            }
         }
         if options.autocreate == Autocreate::Filtered && streaming && due {
             let version = number(&catalog.row("SHOW server_version_num")?, 0);
@@ -93,16 +106,6 @@ impl Watch {
         }
         Ok(())
     }
-}
-
-/// Shows names, the first of them if there are many.
-fn shown(tables: &[String]) -> String {
-    const MOST: usize = 20;
-    let mut text = tables[..tables.len().min(MOST)].join(", ");
-    if tables.len() > MOST {
-        text.push_str(&format!(" and {} more", tables.len() - MOST));
-    }
-    text
 }
 
 fn report(shared: &Shared, retention: &Retention, looks: &mut Looks, asked_ms: i64) {

@@ -7,6 +7,7 @@ use walbridge_postgres::ident::{literal, qualified, quote};
 
 use crate::catalog::{Catalog, Published, text};
 use crate::config::{Autocreate, Options};
+use crate::identity;
 use crate::names;
 
 /// Makes sure that the publication exists, and returns the captured tables in it.
@@ -17,6 +18,7 @@ pub(crate) fn prepare(
     stop: &StopToken,
 ) -> Result<Vec<Published>> {
     let name = &options.publication;
+    identity::set(catalog, options)?;
     if !exists(catalog, name)? {
         create(catalog, options)?;
     } else if options.autocreate == Autocreate::Filtered {
@@ -28,7 +30,7 @@ pub(crate) fn prepare(
     }
     warn_of_missing_operations(catalog, options)?;
     let captured = captured(catalog, options, version)?;
-    for table in without_identity(catalog, options)? {
+    for table in identity::without(catalog, options)? {
         tracing::warn!(
             table = %table,
             "the table has no replica identity: the server refuses its updates and deletes while it \
@@ -67,6 +69,7 @@ fn create(catalog: &mut Catalog, options: &Options) -> Result<()> {
         // Nothing is left behind at the server by a start that must fail.
         let tables: Vec<_> = wanted.iter().map(Published::whole).collect();
         names::check(catalog, options, &tables)?;
+        identity::check(catalog, options, &wanted)?;
     }
     let tables = match options.autocreate {
         Autocreate::Disabled => {
@@ -182,29 +185,4 @@ fn warn_of_missing_operations(catalog: &mut Catalog, options: &Options) -> Resul
         }
     }
     Ok(())
-}
-
-/// Returns the published tables whose updates and deletes the server refuses, as SQL writes them.
-///
-/// Partitions count by themselves: they do not inherit the identity. A primary key that is deferrable is
-/// none.
-pub(crate) fn without_identity(catalog: &mut Catalog, options: &Options) -> Result<Vec<String>> {
-    let rows = catalog.query(&format!(
-        "SELECT DISTINCT n.nspname, c.relname FROM pg_publication_tables p \
-         JOIN pg_publication b ON b.pubname = p.pubname AND (b.pubupdate OR b.pubdelete) \
-         JOIN pg_namespace rn ON rn.nspname = p.schemaname \
-         JOIN pg_class r ON r.relnamespace = rn.oid AND r.relname = p.tablename \
-         JOIN pg_class c ON c.oid = r.oid OR c.oid IN (SELECT relid FROM pg_partition_tree(r.oid)) \
-         JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE p.pubname = {} AND c.relkind = 'r' AND c.relreplident <> 'f' AND NOT EXISTS (\
-             SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid \
-             AND CASE c.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate \
-                                     WHEN 'i' THEN i.indisreplident ELSE false END) \
-         ORDER BY 1, 2",
-        literal(&options.publication)
-    ))?;
-    Ok(rows
-        .iter()
-        .map(|row| qualified(&text(row, 0), &text(row, 1)))
-        .collect())
 }

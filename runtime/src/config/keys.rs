@@ -129,7 +129,8 @@ fn rest_keys() -> Vec<ConfigKey> {
         ConfigKey::new(
             "rest.advertised.host.name",
             Text,
-            "Host that other workers and people reach this worker under; the listener's host if unset.",
+            "Host that other workers and people reach this worker under; the listener's host if unset, and \
+             this machine's name if that is every interface.",
         )
         .group(GROUP),
         ConfigKey::new(
@@ -138,6 +139,15 @@ fn rest_keys() -> Vec<ConfigKey> {
             "Port that goes with rest.advertised.host.name; the listener's port if unset.",
         )
         .min(1)
+        .group(GROUP),
+        ConfigKey::new(
+            "rest.request.timeout.ms",
+            Long,
+            "How long a request may take before it is answered with status 500; what has not begun by then \
+             is not done any more.",
+        )
+        .default("90000")
+        .min(1000)
         .group(GROUP),
         ConfigKey::new(
             "rest.authentication",

@@ -100,6 +100,8 @@ pub struct WorkerConfig {
     pub listeners: Vec<Listener>,
     /// Who may use REST.
     pub access: RestAccess,
+    /// How long a REST request may take.
+    pub request_timeout: Duration,
     /// The host this worker is known under, if not the listener's.
     pub advertised_host: Option<String>,
     /// The port this worker is known under, if not the listener's.
@@ -353,6 +355,7 @@ fn valid(settings: &Settings, listeners: Vec<Listener>, access: RestAccess) -> W
         advertised_host: settings
             .optional("rest.advertised.host.name")
             .map(str::to_owned),
+        request_timeout: settings.millis("rest.request.timeout.ms"),
         advertised_port: settings
             .optional("rest.advertised.port")
             .and_then(|text| text.trim().parse().ok()),

@@ -71,11 +71,10 @@ impl Member {
             return Change::None;
         };
         let mut inner = self.inner();
-        let change = inner
-            .view
-            .apply(record.offset, read.clone(), Instant::now());
+        let now = Instant::now();
+        let change = inner.view.apply(record.offset, read.clone(), now);
         let Inner { standing, view } = &mut *inner;
-        match standing.read(view, &read, change) {
+        match standing.read(view, &read, change, now) {
             Some(LeaseMove::Until(until)) => self.lease.extend(until),
             Some(LeaseMove::Lost) => {
                 self.lease.lose();
@@ -94,6 +93,11 @@ impl Member {
     /// Returns where this worker stands.
     pub(crate) fn state(&self) -> State {
         self.inner().standing.state()
+    }
+
+    /// Returns whether a new life in the group may begin.
+    pub(crate) fn may_rejoin(&self) -> bool {
+        self.inner().standing.may_rejoin(Instant::now())
     }
 
     /// Begins a new life in the group, everything of the one before having ended.
@@ -302,7 +306,8 @@ impl Member {
         while !closing.is_stopped() {
             let now = Instant::now();
             let mut records = Vec::new();
-            if now >= due {
+            // One whose address another worker has taken is silent: the other would take it for a newer one.
+            if now >= due && self.state() != State::Superseded {
                 due = now + self.heartbeat;
                 records.push(self.inner().standing.beat(now));
                 let mut slot = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -325,7 +330,10 @@ impl Member {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        let me = self.inner().standing.me().to_owned();
+        if self.state() == State::Superseded {
+            return;
+        }
+        let me = self.worker();
         if let Err(error) = write(writer, &farewell(&me)) {
             tracing::warn!(%error, "the group could not be told that this worker leaves");
         }

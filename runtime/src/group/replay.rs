@@ -29,7 +29,7 @@ pub fn replay<'a>(records: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>) {
             "it reads otherwise when written again"
         );
         let change = view.apply(offset, record.clone(), Instant::now());
-        let _ = standing.read(&view, &record, change);
+        let _ = standing.read(&view, &record, change, Instant::now());
         let _ = standing.tasks(&view);
         let _ = standing.claim(&view, Instant::now());
         let term = standing.term(&view).unwrap_or(1);

@@ -100,7 +100,10 @@ impl World {
         for offset in worker.read..end {
             let record = self.log[offset].clone();
             let change = worker.view.apply(offset as i64, record.clone(), self.now);
-            match worker.standing.read(&worker.view, &record, change) {
+            match worker
+                .standing
+                .read(&worker.view, &record, change, self.now)
+            {
                 Some(LeaseMove::Until(until)) => worker.lease = worker.lease.max(Some(until)),
                 Some(LeaseMove::Lost) => worker.lease = None,
                 None => {}

@@ -1,6 +1,6 @@
 //! Where one worker stands in its group: what it writes about itself, and what it makes of what it reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::plan::alive;
@@ -47,6 +47,10 @@ pub(super) struct Standing {
     included: bool,
     /// Since when the group seems to have no leader.
     leaderless: Option<Instant>,
+    /// Lives under this worker's id that began before this one: whatever they still write counts for nothing.
+    former: BTreeSet<String>,
+    /// When the life that has come after this one was heard of last.
+    rival_heard: Option<Instant>,
 }
 
 impl Standing {
@@ -62,6 +66,8 @@ impl Standing {
             known: false,
             included: false,
             leaderless: None,
+            former: BTreeSet::new(),
+            rival_heard: None,
         }
     }
 
@@ -80,7 +86,17 @@ impl Standing {
     /// Begins anew after everything has ended.
     pub(super) fn rejoin(&mut self, incarnation: String) {
         let me = std::mem::take(&mut self.me);
+        let mut former = std::mem::take(&mut self.former);
+        former.insert(std::mem::take(&mut self.incarnation));
         *self = Self::new(me, incarnation, self.session);
+        self.former = former;
+    }
+
+    /// Returns whether it may begin anew: one that another worker has taken the address of waits until that is
+    /// gone, for whichever comes last would end what the other runs.
+    pub(super) fn may_rejoin(&self, now: Instant) -> bool {
+        let heard = self.rival_heard.filter(|_| self.state == State::Superseded);
+        heard.is_none_or(|heard| now.saturating_duration_since(heard) > self.session)
     }
 
     /// Notes that nothing runs here any more that this assignment does not give; says whether that is
@@ -103,22 +119,18 @@ impl Standing {
         GroupRecord::Presence(self.me.clone(), Some(presence))
     }
 
-    /// Makes something of a record that was read; `change` is what it did to the view.
+    /// Makes something of a record that was read now; `change` is what it did to the view.
     pub(super) fn read(
         &mut self,
         view: &View,
         record: &GroupRecord,
         change: Change,
+        now: Instant,
     ) -> Option<LeaseMove> {
         match record {
             GroupRecord::Presence(worker, Some(presence)) if *worker == self.me => {
                 if presence.incarnation != self.incarnation {
-                    // Before its own first record these are former lives'.
-                    if self.known && self.state == State::In {
-                        self.state = State::Superseded;
-                        return Some(LeaseMove::Lost);
-                    }
-                    return None;
+                    return self.read_rival(&presence.incarnation, now);
                 }
                 self.known = true;
                 let sent = self.sent.remove(&presence.pulse);
@@ -138,6 +150,20 @@ impl Standing {
             }
             _ => None,
         }
+    }
+
+    /// Reads what another life under this worker's id has written: of two, the one that came last stays.
+    fn read_rival(&mut self, incarnation: &str, now: Instant) -> Option<LeaseMove> {
+        if !self.known {
+            self.former.insert(incarnation.to_owned());
+        }
+        if self.former.contains(incarnation) {
+            return None;
+        }
+        self.rival_heard = Some(now);
+        let lost = self.state == State::In;
+        self.state = State::Superseded;
+        lost.then_some(LeaseMove::Lost)
     }
 
     /// Returns the tasks that are this worker's.

@@ -11,6 +11,7 @@ mod group_offsets;
 mod leader;
 mod offsets;
 mod order;
+mod outside;
 mod reconcile;
 mod request;
 mod status;
@@ -99,6 +100,8 @@ pub(crate) struct Loop {
     incarnation: u64,
     /// Whether all tasks were ended because this worker has not heard of itself for too long.
     resting: bool,
+    /// Whether it was said that another worker has this one's address.
+    silenced: bool,
     /// What was told of the tasks here last, and when.
     told: (Instant, Progress),
     /// When the leader last looked for workers to forget.
@@ -133,6 +136,7 @@ impl Loop {
             restarts: BTreeMap::new(),
             incarnation: 0,
             resting: false,
+            silenced: false,
             told: (Instant::now(), Progress::default()),
             forgot: Instant::now(),
             leading: None,
@@ -308,56 +312,6 @@ impl Loop {
             member.ack(generation);
             self.shared.counts.reach(generation);
         }
-    }
-
-    /// Ends all tasks if the others must have taken this worker for dead by now, so that nothing here
-    /// stands in the way of those that run them; begins again when it turns out that nobody did.
-    fn rest(&mut self) {
-        let lease = &self.shared.lease;
-        let session = self.shared.config.session;
-        if !self.resting && !self.slots.is_empty() && lease.out_for() >= session / 4 {
-            self.resting = true;
-            tracing::warn!(
-                "this worker has not reached its group through Kafka for session.timeout.ms: it ends its \
-                 tasks, which may run elsewhere by now"
-            );
-            let names: BTreeSet<String> = self.slots.keys().map(|key| key.0.clone()).collect();
-            for name in &names {
-                self.stop_slots(name, 0);
-            }
-        } else if self.resting && lease.is_held() {
-            self.resting = false;
-            tracing::info!("this worker has its group back");
-            self.group_changed();
-        }
-    }
-
-    /// Ends everything and comes back to the group, which has taken this worker for dead or for another.
-    fn begin_anew(&mut self, state: State) {
-        self.leading = None;
-        let names: BTreeSet<String> = self.slots.keys().map(|key| key.0.clone()).collect();
-        for name in &names {
-            self.stop_slots(name, 0);
-        }
-        if self.slots.values().any(|slot| slot.handle.is_some()) {
-            return;
-        }
-        let worker = self.shared.worker_id();
-        match state {
-            State::Superseded => tracing::error!(
-                worker,
-                "another worker of the group has the same address; give each its own \
-                 rest.advertised.host.name or rest.advertised.port"
-            ),
-            _ => tracing::warn!(
-                worker,
-                "this worker was not heard of for session.timeout.ms: the group has given its tasks \
-                 away, and it begins anew"
-            ),
-        }
-        self.taken.clear();
-        self.resting = false;
-        self.shared.member.rejoin();
     }
 
     /// Ends all tasks within the time allowed and says so in the status topic.

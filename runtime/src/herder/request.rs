@@ -43,6 +43,10 @@ impl Loop {
     /// Carries an order out if this worker leads, or asks the leader to.
     pub(super) fn command(&mut self, command: Command) {
         let Command { order, reply } = command;
+        // Whoever asked has given up, and may have done something else since.
+        if reply.is_closed() {
+            return;
+        }
         if self.leading.is_none() {
             self.forward(&order, reply);
         } else {

@@ -34,7 +34,7 @@ impl Shown {
 pub(super) type LagMetric = (Metric, fn(&Shown) -> Option<Value>);
 
 /// The metrics of lag.
-pub(super) const LAG: [LagMetric; 7] = [
+pub(super) const LAG: [LagMetric; 8] = [
     (
         gauge(
             "walbridge_task_lag_records",
@@ -104,5 +104,13 @@ pub(super) const LAG: [LagMetric; 7] = [
             "How much more write-ahead log may be kept before the slot is lost; NaN while that is unknown",
         ),
         |shown| shown.while_measured(told(&shown.task.metrics.safe_wal_bytes)),
+    ),
+    (
+        gauge(
+            "walbridge_task_tables_without_identity",
+            TASK,
+            "Published tables whose updates and deletes the server refuses, for nothing names their rows",
+        ),
+        |shown| told(&shown.task.metrics.tables_without_identity).map(Value::Whole),
     ),
 ];

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::error::{Answer, ApiError};
 use super::guard::Trusted;
 use super::{Api, degraded};
+use crate::group;
 use crate::lags::Lags;
 use crate::state::RunState;
 use crate::worker::Startup;
@@ -43,7 +44,10 @@ pub(super) async fn health(
             let reasons = degraded::reasons(&api);
             let (status, mut body) = match api.shared.member.is_in() {
                 true => (StatusCode::OK, well(&reasons)),
-                false => (StatusCode::SERVICE_UNAVAILABLE, outside()),
+                false => {
+                    let state = api.shared.member.state();
+                    (StatusCode::SERVICE_UNAVAILABLE, outside(state))
+                }
             };
             if trusted.0 {
                 let (waiting, stuck) = held_up(&api);
@@ -60,9 +64,17 @@ pub(super) async fn health(
 }
 
 /// Says that the worker is outside of its group: it runs no tasks, and can change nothing.
-fn outside() -> Value {
-    let message = "Worker is not a member of its group: Kafka has not confirmed for a session that it \
-                   is there, so it runs no tasks and changes nothing.";
+fn outside(state: group::State) -> Value {
+    let message = match state {
+        group::State::Superseded => {
+            "Worker is not a member of its group: another worker has the same address. Give each its own \
+             rest.advertised.host.name or rest.advertised.port."
+        }
+        _ => {
+            "Worker is not a member of its group: Kafka has not confirmed for a session that it is there, so \
+             it runs no tasks and changes nothing."
+        }
+    };
     json!({ "status": "unhealthy", "message": message })
 }
 

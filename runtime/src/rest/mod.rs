@@ -97,6 +97,10 @@ fn router(api: Api) -> Router {
             api.clone(),
             server::only_when_ready,
         ))
+        .route_layer(axum::middleware::from_fn_with_state(
+            api.clone(),
+            server::in_time,
+        ))
         .route_layer(axum::middleware::from_fn(negotiate::json_only));
     Router::new()
         .route("/health", get(health::health))

@@ -181,3 +181,20 @@ pub(super) async fn only_when_ready(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Answers within the time that a request may take, whatever it waits for.
+///
+/// Whoever waits for the answer is gone then: an order that has not begun is not carried out.
+pub(super) async fn in_time(
+    State(api): State<Api>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let limit = api.shared.config.request_timeout;
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    answer.map_err(|_| {
+        let text = "Request timed out: this worker waits for Kafka or for its group's leader. What had begun may \
+                    still be carried out";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+    })
+}

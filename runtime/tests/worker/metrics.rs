@@ -249,6 +249,7 @@ fn all_are_described(shown: &Shown) {
         "walbridge_task_retained_wal_bytes",
         "walbridge_task_safe_wal_bytes",
         "walbridge_task_sequence",
+        "walbridge_task_tables_without_identity",
     ];
     for (name, (group, metric)) in &described {
         let others = *group == "MirrorSourceConnector" || elsewhere.contains(&name.as_str());

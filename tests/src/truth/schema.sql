@@ -11,6 +11,8 @@ create table account (id int primary key, owner text not null, balance bigint no
 create table ledger (id bigint primary key, account int not null, amount numeric(12,2) not null, memo text);
 -- No key: it only ever receives rows, equal ones among them.
 create table journal (kind text, detail jsonb, n int, at timestamptz);
+-- It only grows.
+alter table journal replica identity nothing;
 -- Keys move through each other inside one transaction.
 create table place (id int primary key deferrable initially deferred, label text not null, weight double precision);
 alter table place replica identity full;

@@ -63,7 +63,8 @@ pub(crate) const CASES: &[Case] = &[
     ),
     (
         "without_key",
-        "create table {t} (v text, n int); insert into {t} values ('same', 1), ('same', 1), (null, null)",
+        "create table {t} (v text, n int); alter table {t} replica identity nothing; \
+         insert into {t} values ('same', 1), ('same', 1), (null, null)",
         "insert into {t} values ('same', 1), (null, null), ('other', 2); insert into {t} select 'same', 1 from generate_series(1, 20)",
     ),
     (

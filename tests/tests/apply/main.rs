@@ -231,7 +231,7 @@ fn a_change_of_type_stops_by_name() -> Result<()> {
     chain.wait_row("select count(*) from t where id = 2 and v = 2", 1)
 }
 
-/// An update of a table without a key has no way to be expressed: the source says what to set.
+/// Whatever the standby's own triggers and foreign keys would do, the primary's have done.
 #[test]
 fn foreign_keys_and_triggers_of_the_standby_stay_quiet() -> Result<()> {
     let lab = Lab::shared()?;

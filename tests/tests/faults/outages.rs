@@ -2,10 +2,11 @@
 //! not healthy, and the alarms that docs/metrics.md names fire; afterwards all of that is over.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
-use walbridge_lab::{Lab, Session, wait_for};
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Value, json};
+use walbridge_lab::{Lab, RunningWorker, Session, wait_for};
 use walbridge_tests::chain::{Chain, End, PATIENCE, Part, Plan, Shape};
 
 /// An alarm of docs/metrics.md: fires while the metric is above the limit.
@@ -206,6 +207,41 @@ fn an_outage_is_told_and_over_when_it_is_over() -> Result<()> {
     Ok(())
 }
 
+/// How many connectors are created at once while nobody can store them.
+const CREATED: usize = 6;
+
+/// Asks a worker to create connectors, all at once; returns how many it created, and how many it gave up on in
+/// the time that a request may take.
+fn create_many(worker: &RunningWorker) -> Result<(usize, usize)> {
+    let create = |number: usize| {
+        let begun = Instant::now();
+        let config =
+            json!({ "connector.class": "FileStreamSource", "topic": "late", "file": "/dev/null" });
+        let answer = worker.put_connector(&format!("late-{number}"), &config);
+        (answer, begun.elapsed())
+    };
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..CREATED)
+            .map(|number| scope.spawn(move || create(number)))
+            .collect();
+        asked.into_iter().map(|asked| asked.join()).collect()
+    });
+    let (mut made, mut given_up) = (0, 0);
+    for answer in answers {
+        let (answer, took) = answer.map_err(|_| anyhow!("whoever asked panicked"))?;
+        match answer {
+            Ok(_) => made += 1,
+            Err(error) if format!("{error:#}").contains("timed out") => {
+                // One after another they would take half a minute each.
+                ensure!(took < Duration::from_secs(20), "after {took:?}: {error:#}");
+                given_up += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((made, given_up))
+}
+
 #[test]
 fn servers_that_hang_are_told_of() -> Result<()> {
     let lab = Lab::shared()?;
@@ -213,6 +249,8 @@ fn servers_that_hang_are_told_of() -> Result<()> {
     let mut plan = Plan::new("hanging", Shape::TwoSites);
     let soon = ("task.lag.unknown.after.ms".to_owned(), "5000".to_owned());
     plan.worker.push(soon);
+    let limit = ("rest.request.timeout.ms".to_owned(), "5000".to_owned());
+    plan.worker.push(limit);
     let mut chain = Chain::prepare(lab, plan)?;
     let session = lab.east().postgres().session("hanging")?;
     session.run("create table t (id int primary key, v text); insert into t values (1, 'a')")?;
@@ -227,8 +265,13 @@ fn servers_that_hang_are_told_of() -> Result<()> {
     wait_degraded(&chain, End::West, Part::Sink)?;
     wait_degraded(&chain, End::West, Part::Mirror)?;
     wait_growing(&chain, Part::Mirror)?;
+    let (made, given_up) = create_many(chain.worker(End::West)?)?;
+    ensure!(made == 0 && given_up == CREATED, "{made}, {given_up}");
     lab.west().kafka().thaw();
     wait_well(&chain)?;
+    // One may have begun; the others had been given up before their turn came.
+    let there = chain.worker(End::West)?.get("/connectors")?.to_string();
+    ensure!(there.matches("late-").count() <= 1, "{there}");
 
     // The source's: what the primary has written since then is behind.
     lab.east().kafka().freeze();

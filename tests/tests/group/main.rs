@@ -3,6 +3,7 @@
 
 mod files;
 mod first_start;
+mod same_address;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -107,6 +107,13 @@ impl Site {
         })
     }
 
+    /// Makes the publication by hand: whoever does that is asked nothing about identities.
+    pub(crate) fn publish(&self) -> Result<()> {
+        let name = &self.name;
+        self.sql
+            .run(&format!("create publication {name} for all tables"))
+    }
+
     pub(crate) fn set(&mut self, key: &str, value: &str) -> &mut Self {
         self.config.insert(key.to_owned(), value.to_owned());
         self

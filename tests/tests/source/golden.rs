@@ -37,6 +37,7 @@ fn schemas_are_debeziums() -> Result<()> {
             .with_context(|| format!("reading {}", path.display()))?;
         site.sql.run(&sql.replace(":base", "0"))?;
     }
+    site.publish()?;
     site.snapshot()?;
 
     let registry = Lab::shared()?.east().registry().url();

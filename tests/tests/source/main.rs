@@ -3,6 +3,7 @@
 mod driver;
 mod golden;
 mod hidden;
+mod identity;
 mod names;
 mod order;
 mod rows;

@@ -132,6 +132,7 @@ fn tables_whose_updates_are_refused_are_named() -> Result<()> {
          create table root(a int) partition by range (a); alter table root replica identity full; \
          create table leaf partition of root for values from (0) to (9); insert into leaf values (1)",
     )?;
+    site.publish()?;
     site.snapshot()?;
     for table in ["nopk", "later", "leaf"] {
         assert!(site.sql.run(&format!("delete from {table}")).is_err());

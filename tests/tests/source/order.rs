@@ -159,6 +159,7 @@ fn snapshot_rows_say_where_they_stand() -> Result<()> {
     )?;
     site.set("snapshot.max.threads", "3")
         .set("max.batch.bytes", "16384");
+    site.publish()?;
     let events = site.snapshot()?;
     let rows: Vec<_> = events.iter().filter(|event| event.op() == "r").collect();
     let mark = |wanted: &str| {
@@ -203,6 +204,7 @@ fn rows_without_a_key_are_numbered_in_a_snapshot() -> Result<()> {
     )?;
     site.set("snapshot.max.threads", "3")
         .set("max.batch.bytes", "16384");
+    site.publish()?;
     let events = site.snapshot()?;
     for (table, rows) in [("a", 3000), ("b", 3000), ("c", 3)] {
         let rows: Vec<_> = (1..=rows).collect();

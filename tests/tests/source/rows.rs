@@ -73,6 +73,7 @@ fn keys_follow_the_replica_identity() -> Result<()> {
          create table uniq(a int not null unique, b text); \
          create table pk2(b int, a int, c text, primary key (a, b))",
     )?;
+    site.publish()?;
     site.snapshot()?;
     site.sql.run("insert into ri_full values (1, 'a', 'b')")?;
     site.sql

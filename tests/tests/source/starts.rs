@@ -221,6 +221,7 @@ fn a_former_task_that_still_holds_the_slot_is_evicted() -> Result<()> {
 fn a_change_that_names_no_row_stops() -> Result<()> {
     let mut site = with_table("nameless")?;
     site.sql.run("create table k(a int, b int)")?;
+    site.publish()?;
     site.snapshot()?;
     // The server itself refuses such changes while the table is published, and says what to set.
     let refused = site

@@ -101,6 +101,8 @@ task_metrics! {
         retained_wal_bytes,
         /// How much more write-ahead log the server may keep before the slot is lost, in bytes.
         safe_wal_bytes,
+        /// Published tables whose updates and deletes the server refuses.
+        tables_without_identity,
         /// Number of the last source transaction that is done, counted since the snapshot.
         sequence,
         /// Position in the write-ahead log up to which all is done.
