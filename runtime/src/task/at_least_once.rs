@@ -43,12 +43,11 @@ impl<'a, 'b> AtLeastOnce<'a, 'b> {
         while self.task.shared.lease.wait(&self.task.stop) {
             let part = self.task.poll(PATIENCE.min(interval))?;
             self.task.metrics.turn(part.is_some());
-            if let Some(part) = part {
-                match self.send(part.batch) {
-                    // Told to stop while there was no room: what is not sent is read again.
-                    Err(_) if self.task.stop.is_stopped() => break,
-                    sent => sent?,
-                }
+            match part.map(|part| self.send(part.batch)) {
+                // Told to stop while there was no room: what is not sent is read again.
+                Some(Err(_)) if self.task.stop.is_stopped() => break,
+                Some(sent) => sent?,
+                None => self.task.creator.rest(),
             }
             self.producer.serve(Duration::ZERO)?;
             self.settle()?;

@@ -72,6 +72,7 @@ impl<'a, 'b> ExactlyOnce<'a, 'b> {
             let first = self.task.poll(PATIENCE)?;
             self.task.metrics.turn(first.is_some());
             let Some(first) = first.filter(|part| !is_nothing(part)) else {
+                self.task.creator.rest();
                 continue;
             };
             let result = self.transaction(first);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use walbridge_connector_api::{
     Connector, Form, Result, Settings, StopToken, TaskContext, TaskMetrics, TransactionContext,
 };
-use walbridge_kafka::{AckedProducer, Admin};
+use walbridge_kafka::AckedProducer;
 use walbridge_pipeline::Pipeline;
 
 use super::at_least_once::AtLeastOnce;
@@ -97,9 +97,8 @@ pub(super) fn run(
         current()?;
     }
     let (store, offsets) = OffsetStore::open(shared, settings, &name, &stop)?;
-    let admin = Admin::new(&clients::admin_of(config, settings, &client)?)?;
     let creator = TopicCreator::new(
-        admin,
+        clients::admin_of(config, settings, &client)?,
         &config.limits,
         settings,
         store.primary(),

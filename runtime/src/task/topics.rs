@@ -2,16 +2,22 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use walbridge_connector_api::{Batch, ConnectorError, Result, Settings, StopToken, TopicSpec};
-use walbridge_kafka::{Admin, CreateOutcome};
+use walbridge_kafka::{Admin, ClientConfig, CreateOutcome};
 
 use crate::config::TaskLimits;
 use crate::connector::topic_groups::{self, TopicGroup};
 
+/// How long a client that nothing is asked of keeps its connections: most sources have all their topics soon.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// Creates topics that are missing, each asked for once.
 pub(super) struct TopicCreator {
-    admin: Admin,
+    client: ClientConfig,
+    /// The client, and when it was used last.
+    admin: Option<(Admin, Instant)>,
     enabled: bool,
     /// What of the connector's settings is for which topics; the last is for all.
     groups: Vec<TopicGroup>,
@@ -25,7 +31,7 @@ pub(super) struct TopicCreator {
 
 impl TopicCreator {
     pub(super) fn new(
-        admin: Admin,
+        client: ClientConfig,
         limits: &TaskLimits,
         settings: &Settings,
         offsets_topic: &str,
@@ -35,7 +41,10 @@ impl TopicCreator {
             let texts: Vec<_> = problems.into_iter().map(|p| p.message).collect();
             ConnectorError::configuration("InvalidConfiguration", texts.join("; "))
         })?;
+        // At once, so that settings that make no sense are told of at the start.
+        let admin = Some((Admin::new(&client)?, Instant::now()));
         Ok(Self {
+            client,
             admin,
             enabled: limits.create_topics,
             groups,
@@ -59,7 +68,21 @@ impl TopicCreator {
         Ok(())
     }
 
-    fn create(&self, topic: &TopicSpec) -> Result<()> {
+    /// Gives the client's connections back if nothing has been asked of it for long.
+    pub(super) fn rest(&mut self) {
+        drop(self.admin.take_if(|(_, used)| used.elapsed() >= IDLE));
+    }
+
+    fn admin(&mut self) -> Result<&Admin> {
+        let now = Instant::now();
+        let admin = match self.admin.take() {
+            Some((admin, _)) => admin,
+            None => Admin::new(&self.client)?,
+        };
+        Ok(&self.admin.insert((admin, now)).0)
+    }
+
+    fn create(&mut self, topic: &TopicSpec) -> Result<()> {
         if topic.name == self.offsets_topic {
             return Err(ConnectorError::stop(
                 "WritesToItsOffsets",
@@ -75,7 +98,8 @@ impl TopicCreator {
             return Ok(());
         }
         let spec = self.spec(topic)?;
-        if self.admin.create(&spec, &self.stop)? == CreateOutcome::Created {
+        let stop = self.stop.clone();
+        if self.admin()?.create(&spec, &stop)? == CreateOutcome::Created {
             tracing::info!(topic = %spec.name, partitions = ?spec.partitions, "created topic");
         }
         Ok(())

@@ -62,6 +62,12 @@ impl ChildWorker {
         (numbers.next().unwrap(), numbers.next().unwrap())
     }
 
+    /// Returns how many descriptors it has open.
+    pub(crate) fn open_descriptors(&self) -> usize {
+        let id = self.child.as_ref().unwrap().id();
+        std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
+    }
+
     /// Returns where it listens.
     pub(crate) fn address(&self) -> &str {
         self.url.split_once("://").unwrap().1

@@ -70,3 +70,39 @@ fn tasks_leave_some_to_the_api() {
     drop(open);
     worker.put("one.more", &config);
 }
+
+/// A source that has its topics asks nothing of the cluster's administration any more.
+#[test]
+fn a_source_with_all_its_topics_needs_fewer() {
+    const SOURCES: usize = 20;
+    let group = name("fewer");
+    let mut worker = ChildWorker::new(&group, &[]);
+    worker.start(None);
+    wait("the worker to answer", || worker.get("/"));
+    let none = worker.open_descriptors();
+    let topic = name("fewer");
+    for number in 0..SOURCES {
+        let config = json!({
+            "connector.class": "FileStreamSource", "file": "/dev/null", "topic": topic,
+        });
+        worker.put(&format!("c{number}"), &config);
+    }
+    let running = || {
+        let all: Value = worker.get("/connectors?expand=status")?;
+        let tasks = all.as_object()?.values();
+        let running = tasks.filter(|one| one["status"]["tasks"][0]["state"] == "RUNNING");
+        (running.count() == SOURCES).then_some(())
+    };
+    wait("every task to run", running);
+    let mut most = 0;
+    wait("every source to give some back", || {
+        let open = worker.open_descriptors();
+        most = most.max(open);
+        (open + 3 * SOURCES <= most).then_some(())
+    });
+    let left = (worker.open_descriptors() - none) / SOURCES;
+    println!(
+        "a source needs {left} descriptors, {} at its start",
+        (most - none) / SOURCES
+    );
+}
