@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
@@ -103,6 +105,22 @@ impl Forger {
                 .is_ok_and(|n| n == partitions)
                 .then_some(()))
         })
+    }
+
+    /// Sets one of a topic's settings.
+    ///
+    /// # Errors
+    /// If Kafka refuses.
+    pub fn configure(&self, topic: &str, name: &str, value: &str) -> Result<()> {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let options = AdminOptions::new().operation_timeout(Some(LIMIT));
+        let done = self
+            .runtime
+            .block_on(self.admin.alter_configs([&change], &options))?;
+        for outcome in done {
+            outcome.map_err(|(_, code)| anyhow!("changing {topic}: {code}"))?;
+        }
+        Ok(())
     }
 
     /// Returns how many partitions a topic has.

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use apache_avro::types::Value;
 use rdkafka::Message;
 use serde_json::json;
-use walbridge_lab::{Lab, Postgres, wait_for};
-use walbridge_tests::chain::{Chain, End, PATIENCE, Part, Plan, Shape};
+use walbridge_lab::{Lab, Postgres};
+use walbridge_tests::chain::{Chain, End, Part, Plan, Shape};
 use walbridge_tests::forge::Forger;
 use walbridge_tests::own::own_postgres;
 use walbridge_tests::sql::Sql;
@@ -461,39 +461,4 @@ fn a_sink_that_lost_its_place() -> Result<()> {
         chain.wait_row("select count(*) from t", 4)?;
     }
     Ok(())
-}
-
-#[test]
-fn somebody_else_writes_what_the_mirror_fills() -> Result<()> {
-    let lab = Lab::shared()?;
-    let chain = settled(lab, "hole_second_writer", Shape::TwoSites)?;
-    let topic = "hole_second_writer.public.t";
-    let forger = Forger::new(&chain.site(End::West).kafka().bootstrap())?;
-    // One record may be taken for the end of a transaction of the mirror's own, as long as that may be late.
-    let mut strange = 0;
-    wait_for("the mirror to stop", PATIENCE, || {
-        forger.write(topic, Some(b"a key"), None)?;
-        strange += 1;
-        let status = chain.status(Part::Mirror)?;
-        Ok((status["tasks"][0]["state"] == "FAILED").then_some(()))
-    })?;
-    let message = chain.wait_failed(Part::Mirror, "SecondWriter")?;
-    names(&message, &[topic, "partition 0", "at least"])?;
-    // Once that has ended, the mirror goes on where it was.
-    chain.tell(Part::Mirror, "POST", "tasks/0/restart")?;
-    Sql::connect(&chain.east())?.run("insert into t values (4, 'd')")?;
-    wait_for("the mirror to copy on", PATIENCE, || {
-        let status = chain.status(Part::Mirror)?;
-        let task = &status["tasks"][0];
-        ensure!(task["state"] == "RUNNING", "it does not run: {task}");
-        let bootstrap = chain.site(End::West).kafka().bootstrap();
-        let mut copied = 0;
-        walbridge_tests::topic::read(&bootstrap, topic, |_| {
-            copied += 1;
-            Ok(())
-        })?;
-        // Three rows, the stranger's records, and the new row.
-        ensure!(copied == 4 + strange, "there are {copied} records");
-        Ok(Some(()))
-    })
 }

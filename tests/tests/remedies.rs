@@ -278,3 +278,55 @@ fn a_standby_whose_topics_are_fed_twice_stays_as_it_is_and_goes_on() -> Result<(
     ensure!(east == west, "{west:?} is not {east:?}");
     patient.heal(&message)
 }
+
+/// Whatever writes what the mirror fills stops it; once that has ended, it goes on where it was.
+#[test]
+fn a_mirror_that_is_not_alone_goes_on_once_it_is() -> Result<()> {
+    let mut patient = Patient::start(Plan::new("remedies_alone", Shape::TwoSites), None)?;
+    let forger = patient.forger(End::West)?;
+    // One record may be taken for the end of a transaction of the mirror's own, as long as that may be late.
+    let mut strange = 0;
+    wait_for("the mirror to stop", PATIENCE, || {
+        forger.write(&patient.topic, Some(b"a key"), None)?;
+        strange += 1;
+        let status = patient.chain.status(Part::Mirror)?;
+        Ok((status["tasks"][0]["state"] == "FAILED").then_some(()))
+    })?;
+    let message = patient.chain.wait_failed(Part::Mirror, "SecondWriter")?;
+    ensure!(
+        message.contains(&patient.topic) && message.contains("restart this connector"),
+        "{message}"
+    );
+    patient.restart(Part::Mirror)?;
+    patient.write()?;
+    patient.is_mirrored()?;
+    let mut there = 0;
+    topic::read(&patient.kafka(End::West), &patient.topic, |_| {
+        there += 1;
+        Ok(())
+    })?;
+    let wanted = patient.next + strange;
+    ensure!(there == wanted, "{there} records, not {wanted}");
+    Ok(())
+}
+
+/// The source's topic may take larger records by hand, the mirror's follows it.
+#[test]
+fn a_row_that_is_too_large_comes_through_once_its_topic_takes_it() -> Result<()> {
+    let mut patient = Patient::start(Plan::new("remedies_large", Shape::TwoSites), None)?;
+    patient.east.run(
+        "insert into t select -1, string_agg(md5(random()::text), '') from generate_series(1, 130000)",
+    )?;
+    let message = patient.chain.wait_failed(Part::Source, "RecordTooLarge")?;
+    ensure!(
+        message.contains(&patient.topic) && message.contains("max.message.bytes"),
+        "{message}"
+    );
+    let forger = patient.forger(End::East)?;
+    forger.configure(&patient.topic, "max.message.bytes", "8000000")?;
+    patient.restart(Part::Source)?;
+    let message = patient.chain.wait_failed(Part::Mirror, "RecordTooLarge")?;
+    ensure!(message.contains(&patient.topic), "{message}");
+    patient.restart(Part::Mirror)?;
+    patient.is_in_step()
+}

@@ -14,12 +14,14 @@
 //! * heartbeats, MirrorMaker's own topic on each cluster, get the source's alias in front at the target under
 //!   every naming, so that no two clusters' run into one another or go round;
 //! * whoever else writes a partition that the mirror fills is noticed, and the task stops by name;
+//! * a topic at the target takes records as large as the source's did when the mirror began to read it;
 //! * a topic truncated behind the position, deleted, or created anew stops the task by name.
 
 mod check;
 mod connector;
 mod heartbeat;
 mod lag;
+mod limit;
 mod position;
 mod remedy;
 mod route;

@@ -8,6 +8,7 @@ use walbridge_connector_api::{
 };
 use walbridge_kafka::{Admin, ErrorKind, KafkaError, TopicDescription};
 
+use crate::limit::{self, LIMIT};
 use crate::position::Position;
 use crate::remedy;
 use crate::route::{Ends, News, Start};
@@ -308,6 +309,9 @@ impl Scout {
                 tracing::info!(topic = spec.name, partitions = topic.partitions, "grown");
             }
             Some(_) => {}
+        }
+        if self.plan.configs.as_ref().is_some_and(|c| c.takes(LIMIT)) {
+            limit::raise(&self.source, &topic.name, &self.target, &spec.name)?;
         }
         Ok(spec)
     }

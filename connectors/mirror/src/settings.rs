@@ -86,7 +86,7 @@ pub(crate) fn definition() -> ConfigDef {
             .allowed(&["identity", "default", IDENTITY, PREFIXED]),
         ConfigKey::new("replication.policy.separator", Kind::String, "What stands between alias and topic under DefaultReplicationPolicy.").default(".").importance(low),
         ConfigKey::new("replication.factor", Kind::Int, "The replication factor of topics that are created; -1 leaves it to the cluster.").default("-1").min(-1),
-        ConfigKey::new("sync.topic.configs.enabled", Kind::Boolean, "Whether topics are created with the configuration that the source's have.").default("true").importance(low),
+        ConfigKey::new("sync.topic.configs.enabled", Kind::Boolean, "Whether topics are created with the configuration that the source's have, and max.message.bytes is raised to the source's whenever the mirror begins to read one.").default("true").importance(low),
         ConfigKey::new("config.properties.exclude", Kind::List, "Topic configurations that are not taken over: names or regular expressions.")
             .default(r"follower\.replication\.throttled\.replicas, leader\.replication\.throttled\.replicas, message\.timestamp\.difference\.max\.ms, log\.message\.timestamp\.before\.max\.ms, log\.message\.timestamp\.after\.max\.ms, message\.timestamp\.type, unclean\.leader\.election\.enable, min\.insync\.replicas").importance(low),
         ConfigKey::new("max.batch.bytes", Kind::Int, "How many bytes are handed on at once.").default("1048576").min(1024).importance(low),

@@ -139,11 +139,15 @@ pub(crate) fn set(catalog: &mut Catalog, options: &Options) -> Result<()> {
             wanted.sql()
         );
         tracing::info!(statement, "setting the replica identity");
-        // A table that is busy for long must not be waited for with all others behind us.
-        let run = format!("BEGIN; SET LOCAL lock_timeout = '5s'; {statement}; COMMIT");
+        // Whoever uses the table queues up behind this, so a table that is busy is not waited for for long.
+        let run = format!("BEGIN; SET LOCAL lock_timeout = '1s'; {statement}; COMMIT");
         if let Err(error) = catalog.query(&run) {
             let _ = catalog.query("ROLLBACK");
             let text = format!("{AUTOSET} asks for {statement}: {error}");
+            // Somebody holds the table: that passes.
+            if text.contains("SQLSTATE 55P03") {
+                return Err(ConnectorError::retry("ReplicaIdentityNotSet", text).because(error));
+            }
             return Err(ConnectorError::stop("ReplicaIdentityNotSet", text)
                 .because(error)
                 .remedy(format!(

@@ -37,6 +37,8 @@ struct Watch {
     looks: Looks,
     /// Whether it was said what the slot waits for.
     told: bool,
+    /// Why a table did not get its replica identity.
+    unset: String,
 }
 
 impl Watch {
@@ -96,9 +98,14 @@ impl Watch {
                 .metrics
                 .tables_without_identity
                 .store(count, Ordering::Relaxed);
-            if let Err(error) = set {
-                tracing::warn!(%error, "a table does not get its replica identity");
+            let trouble = set.err().map(|error| error.to_string()).unwrap_or_default();
+            if trouble != self.unset && !trouble.is_empty() {
+                tracing::warn!(error = trouble, "a table does not get its replica identity");
             }
+            shared
+                .metrics
+                .fact("replica identity not set", trouble.as_str());
+            self.unset = trouble;
         }
         if options.autocreate == Autocreate::Filtered && streaming && due {
             let version = number(&catalog.row("SHOW server_version_num")?, 0);

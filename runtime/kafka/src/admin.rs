@@ -196,6 +196,14 @@ impl Admin {
             .collect())
     }
 
+    /// Sets these of a topic's settings and leaves the others as they are.
+    ///
+    /// # Errors
+    /// If the cluster refuses or is out of reach.
+    pub fn set_configs(&self, topic: &str, settings: &[(String, String)]) -> Result<()> {
+        self.handle.set_configs(topic, settings, ANSWER)
+    }
+
     /// Waits until the cluster shows a topic with so many partitions.
     fn wait_until(&self, topic: &str, partitions: i32, stop: &StopToken) -> Result<()> {
         let deadline = Instant::now() + ANSWER * 3;

@@ -136,7 +136,10 @@ impl From<KafkaError> for ConnectorError {
             ErrorKind::Authorization => Self::stop("MissingPrivilege", message)
                 .remedy("grant the Kafka ACL that the message names"),
             ErrorKind::TooLarge => Self::stop("RecordTooLarge", message)
-                .remedy("raise message.max.bytes of the broker or max.message.bytes of the topic"),
+                .remedy(
+                    "raise max.message.bytes of the topic that the message names, on this cluster and on each that \
+                     it is mirrored to, or message.max.bytes of the brokers; then restart the task",
+                ),
             ErrorKind::Refused => Self::stop("KafkaRefused", message),
             ErrorKind::Config => Self::configuration("InvalidClientConfig", message),
         }

@@ -225,6 +225,7 @@ fn at_least_once_waits_for_kafka_without_failing_and_says_what_it_cannot_write()
     let task = worker.task("c", "FAILED");
     let trace = task["trace"].as_str().unwrap();
     assert!(trace.starts_with("RecordTooLarge: "), "{trace}");
+    assert!(trace.contains(" bytes for topic "), "{trace}");
     // No offset is stored of what is not there.
     let offsets = worker.get("/connectors/c/offsets").json();
     assert_eq!(offsets, json!({ "offsets": [] }));

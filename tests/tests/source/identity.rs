@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use walbridge_lab::{wait_for, wait_until};
+use walbridge_lab::{Lab, wait_for, wait_until};
 
 use crate::driver::{Site, ends, of};
 
@@ -107,7 +107,14 @@ fn an_identity_that_may_not_be_set_stops_before_anything_is_published() -> Resul
     );
     let made: i64 = site.sql.one("select count(*) from pg_publication")?;
     assert_eq!(made, 0);
+    // A table that somebody holds is tried again, and holds up nobody for long.
     site.set("replica.identity.autoset.values", "public.t:FULL");
+    let holder = Lab::shared()?.east().postgres().session(&site.name)?;
+    holder.run("begin; lock table t in access share mode")?;
+    let (name, text) = site.fails()?;
+    assert_eq!(name, "ReplicaIdentityNotSet");
+    ensure!(text.contains("lock timeout"), "{text}");
+    holder.run("rollback")?;
     site.snapshot()?;
     wait_for("the identity", Duration::from_secs(5), || {
         let kind: String = site

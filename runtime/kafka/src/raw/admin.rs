@@ -298,56 +298,6 @@ impl Handle {
         }
         Ok(())
     }
-
-    /// Returns a topic's configuration: name, value, and whether it was set for this topic.
-    pub(crate) fn configs(
-        &self,
-        topic: &str,
-        wait: Duration,
-    ) -> Result<Vec<(String, String, bool)>> {
-        let name = to_c(topic)?;
-        let kind = sys::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
-        // SAFETY: the name lives during the call.
-        let resource = unsafe { sys::rd_kafka_ConfigResource_new(kind, name.as_ptr()) };
-        if resource.is_null() {
-            return Err(KafkaError::new(
-                ErrorKind::Config,
-                format!("{topic:?} is not a topic"),
-            ));
-        }
-        let resource = Owned(resource, sys::rd_kafka_ConfigResource_destroy);
-        let op = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
-        let request = Request::new(self, op, wait)?;
-        let mut found = Vec::new();
-        // SAFETY: everything passed is live; the event is of the kind that was asked for, and its
-        // arrays live as long as it.
-        unsafe {
-            let mut all = [resource.0];
-            let (options, queue) = (request.options(), request.queue());
-            sys::rd_kafka_DescribeConfigs(self.as_ptr(), all.as_mut_ptr(), 1, options, queue);
-            let answer = request.answer("describing a topic's configuration")?;
-            let result = sys::rd_kafka_event_DescribeConfigs_result(answer.event());
-            let mut count = 0;
-            let resources = sys::rd_kafka_DescribeConfigs_result_resources(result, &mut count);
-            for resource in items(resources, count) {
-                fault::check_code(sys::rd_kafka_ConfigResource_error(*resource))
-                    .map_err(|error| error.while_doing(format!("topic {topic}")))?;
-                let mut count = 0;
-                let entries = sys::rd_kafka_ConfigResource_configs(*resource, &mut count);
-                for entry in items(entries, count) {
-                    let source = sys::rd_kafka_ConfigEntry_source(*entry);
-                    let own =
-                        sys::rd_kafka_ConfigSource_t::RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
-                    found.push((
-                        from_c(sys::rd_kafka_ConfigEntry_name(*entry)),
-                        from_c(sys::rd_kafka_ConfigEntry_value(*entry)),
-                        source == own,
-                    ));
-                }
-            }
-        }
-        Ok(found)
-    }
 }
 
 /// An object of librdkafka with the function that frees it.

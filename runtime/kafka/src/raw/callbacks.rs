@@ -32,6 +32,7 @@ unsafe extern "C" fn delivered(
 ) {
     // SAFETY: the message lives during the call; the opaque pointer is the client's `Shared`.
     let (message, shared) = unsafe { (&*message, &*opaque.cast::<Shared>()) };
+    let bytes = message.len + message.key_len;
     let outcome = match message.err {
         Code::RD_KAFKA_RESP_ERR_NO_ERROR if message.offset >= 0 => Ok(message.offset),
         // Kafka takes the record's number for one it has seen before, and librdkafka takes that for an
@@ -45,12 +46,14 @@ unsafe extern "C" fn delivered(
     let outcome = outcome.map_err(|error| {
         // SAFETY: a delivery report of a record that was produced names its topic.
         let topic = unsafe { from_c(sys::rd_kafka_topic_name(message.rkt)) };
-        let to = format!("a record for topic {topic} partition {}", message.partition);
+        let to = format!(
+            "a record of {bytes} bytes for topic {topic} partition {}",
+            message.partition
+        );
         error.while_doing(to)
     });
     // Not a pointer: the number that the record was handed over with.
     let group = message._private.addr();
-    let bytes = message.len + message.key_len;
     shared.delivered(bytes, group, outcome);
 }
 

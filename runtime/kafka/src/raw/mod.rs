@@ -7,6 +7,7 @@
 mod acks;
 mod admin;
 mod callbacks;
+mod configs;
 mod consume;
 mod fault;
 mod groups;

@@ -25,14 +25,17 @@ impl Dice {
 /// What one producer has committed, per topic and partition.
 type Committed = Vec<Vec<Vec<String>>>;
 
+/// How many records each producer commits at least, however slow the machine is.
+const LEAST: usize = 40;
+
 /// Writes transactions until the time is up.
 fn write(own: usize, topics: &[Arc<TopicSpec>], until: Instant) -> Committed {
     let id = name(&format!("storm-{own}"));
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (own as u64 + 1));
     let mut committed = vec![vec![Vec::new(); PARTITIONS as usize]; topics.len()];
     let mut next = producer(&id);
-    let mut number = 0;
-    while Instant::now() < until {
+    let (mut number, mut done) = (0, 0);
+    while Instant::now() < until || done < LEAST {
         next.begin().unwrap();
         let mut sent = Vec::new();
         for _ in 0..=dice.below(3) {
@@ -68,6 +71,7 @@ fn write(own: usize, topics: &[Arc<TopicSpec>], until: Instant) -> Committed {
             2 => next = producer(&id),
             _ => {
                 next.commit().unwrap();
+                done += sent.len();
                 for (at, partition, text) in sent {
                     committed[at][partition].push(text);
                 }
