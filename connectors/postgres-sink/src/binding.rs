@@ -305,7 +305,7 @@ impl Binding {
         text
     }
 
-    /// Returns a statement that deletes as many rows of each content as are given of it, in one pass
+    /// Returns a statement that deletes as many rows of each content as are given of it, in two passes
     /// over the table. Parameters: all columns, as arrays or, for `rows` rows, one by one.
     pub(crate) fn remove_sql(&self, rows: Option<usize>) -> String {
         let all: Vec<_> = (0..self.columns.len()).collect();

@@ -16,7 +16,9 @@ const PARAMETERS: usize = 65_535;
 impl Run<'_> {
     /// Adds the statements that delete these rows: of rows that are alike, as many as are given.
     ///
-    /// Each passes over the table once. The session joins by index wherever it can; here nothing can.
+    /// Each passes over the table twice, however many rows it deletes. The session joins by index wherever it
+    /// can; here nothing can, and a nested loop would pass over the table once for each row: the server takes
+    /// an array for ten rows.
     pub(super) fn remove(
         &mut self,
         at: usize,
@@ -30,14 +32,14 @@ impl Run<'_> {
             }
             return Ok(());
         }
-        self.sql("SET LOCAL enable_hashjoin = on");
+        self.sql("SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = off");
         if binding.bulk {
             let statement = self.target.prepare(&binding.remove_sql(None))?;
             self.chunks(at, images, &all, &statement, Verb::Delete)?;
         } else {
             self.remove_listed(at, binding, images, &all)?;
         }
-        self.sql("SET LOCAL enable_hashjoin = off");
+        self.sql("SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = on");
         Ok(())
     }
 
