@@ -158,7 +158,9 @@ impl Scout {
                 known.partitions,
             ));
         }
-        let found = self.target.inspect(&at_target)?.into_iter();
+        let found = self.target.inspect(&at_target);
+        let found = found.map_err(|error| error.while_doing("the target cluster"))?;
+        let found = found.into_iter();
         let ends: HashMap<_, _> = found.map(|info| (info.partition, info.end)).collect();
         let both = at_source.into_iter().zip(at_target);
         let known = both.filter_map(|(source, target)| {
