@@ -185,8 +185,9 @@ fn what_a_stop_says_to_do_helps() -> Result<()> {
     let lab = Lab::shared()?;
     let _peace = lab.peace();
     let mut plan = Plan::new("remedies", Shape::TwoSites);
-    // Rows that a hole in the mirror took are missed soon.
-    plan.sink = json!({"missing.rows.grace.ms": "2000"});
+    // Rows that a hole in the mirror took are missed soon, and not before the mirror has found their topic: it
+    // looks for topics every two seconds.
+    plan.sink = json!({"missing.rows.grace.ms": "8000"});
     let mut patient = Patient::start(plan, None)?;
 
     // The slot is gone: the source begins anew, and nobody else needs to be told.
