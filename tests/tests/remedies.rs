@@ -187,7 +187,7 @@ fn what_a_stop_says_to_do_helps() -> Result<()> {
     let mut plan = Plan::new("remedies", Shape::TwoSites);
     // Rows that a hole in the mirror took are missed soon, and not before the mirror has found their topic: it
     // looks for topics every two seconds.
-    plan.sink = json!({"missing.rows.grace.ms": "8000"});
+    plan.sink = json!({"missing.rows.grace.ms": "15000"});
     let mut patient = Patient::start(plan, None)?;
 
     // The slot is gone: the source begins anew, and nobody else needs to be told.
