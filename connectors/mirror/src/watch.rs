@@ -28,11 +28,9 @@ impl Watch {
     /// Runs until the task stops or must.
     pub(crate) fn run(self, mut scout: Scout) {
         let (mut survey, mut second) = (Due::every(self.interval), SecondWriter::default());
-        if self.others == OtherWriters::Stop {
-            // Where the partitions end before this mirror has written anything.
-            if let Err(error) = second.look(&scout, &self.lag) {
-                self.trouble(&error);
-            }
+        // Where the partitions end before this mirror has written anything.
+        if let Err(error) = self.look_for_others(&mut second, &scout) {
+            self.trouble(&error);
         }
         while !self.stop.sleep(self.interval.min(INTERVAL)) {
             if !survey.is_due() {
@@ -42,10 +40,7 @@ impl Watch {
                 }
                 continue;
             }
-            let mut found = scout.survey();
-            if self.others == OtherWriters::Stop && found.is_ok() {
-                found = found.and_then(|news| second.look(&scout, &self.lag).map(|()| news));
-            }
+            let found = scout.survey();
             if self.stop.is_stopped() {
                 return;
             }
@@ -62,6 +57,24 @@ impl Watch {
             if self.tell.send(found).is_err() || over {
                 return;
             }
+            // After the news, which nobody finds again: whether the target answers is no matter to them.
+            match self.look_for_others(&mut second, &scout) {
+                Err(error) if error.disposition() == Disposition::Retry => self.trouble(&error),
+                Err(error) => {
+                    // An error means that the task has ended already.
+                    let _ = self.tell.send(Err(error));
+                    return;
+                }
+                Ok(()) => {}
+            }
+        }
+    }
+
+    /// Looks whether anybody else writes at the target, unless that is to be ignored.
+    fn look_for_others(&self, second: &mut SecondWriter, scout: &Scout) -> Result<()> {
+        match self.others {
+            OtherWriters::Stop => second.look(scout, &self.lag),
+            OtherWriters::Ignore => Ok(()),
         }
     }
 
