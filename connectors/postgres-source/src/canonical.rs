@@ -46,7 +46,7 @@ impl Canonical {
         let Some(value) = field.value(bytes)? else {
             return Ok(None);
         };
-        let mut out = bytes[..bytes.len() - value.len()].to_vec();
+        let branch = &bytes[..bytes.len() - value.len()];
         match self {
             Self::Same => Ok(None),
             Self::Float(size) => {
@@ -54,21 +54,27 @@ impl Canonical {
                 let negative_zero = value.len() == size
                     && value[size - 1] == 0x80
                     && value[..size - 1].iter().all(|byte| *byte == 0);
-                out.resize(out.len() + size, 0);
-                Ok(negative_zero.then_some(out))
+                Ok(negative_zero.then(|| [branch, &[0; 8][..size]].concat()))
             }
             Self::Decimal => {
                 let mut reader = Reader::new(value);
                 let (scale, unscaled) = (reader.int()?, reader.bytes()?);
+                if scale <= 0 {
+                    return Ok(None);
+                }
                 let mut number = BigInt::from_signed_bytes_be(unscaled);
                 let mut shorter = scale;
                 while shorter > 0 && &number % 10 == BigInt::ZERO {
                     number /= 10;
                     shorter -= 1;
                 }
+                if shorter == scale {
+                    return Ok(None);
+                }
+                let mut out = branch.to_vec();
                 write_int(&mut out, shorter);
                 write_bytes(&mut out, &number.to_signed_bytes_be());
-                Ok((shorter != scale).then_some(out))
+                Ok(Some(out))
             }
         }
     }

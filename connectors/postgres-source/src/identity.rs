@@ -170,23 +170,19 @@ pub(crate) fn check(
     if options.skipped.update && options.skipped.delete {
         return Ok(());
     }
-    let list: Vec<_> = wanted.iter().map(|(oid, ..)| oid.to_string()).collect();
-    let which = match options.autocreate {
+    let published = match options.autocreate {
         Autocreate::Disabled | Autocreate::NoTables => return Ok(()),
         // The lists say what is captured; all is published all the same.
-        Autocreate::AllTables => "c.relpersistence = 'p' AND n.nspname NOT LIKE 'pg\\_%' \
-             AND n.nspname <> 'information_schema' AND c.oid >= 16384"
-            .to_owned(),
-        Autocreate::Filtered if list.is_empty() => return Ok(()),
-        Autocreate::Filtered => format!(
-            "EXISTS (SELECT FROM unnest(ARRAY[{}]::oid[]) w WHERE c.oid = w \
-             OR c.oid IN (SELECT relid FROM pg_partition_tree(w)))",
-            list.join(", ")
-        ),
+        Autocreate::AllTables => catalog.tables(options.via_partition_root)?,
+        Autocreate::Filtered => wanted.to_vec(),
     };
+    let oids: Vec<_> = published.iter().map(|(oid, ..)| oid.to_string()).collect();
     let rows = catalog.query(&format!(
         "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE {which} AND c.relreplident <> 'n' AND {NONE} ORDER BY 1, 2"
+         WHERE EXISTS (SELECT FROM unnest(ARRAY[{}]::oid[]) w WHERE c.oid = w \
+             OR c.oid IN (SELECT relid FROM pg_partition_tree(w))) \
+         AND c.relreplident <> 'n' AND {NONE} ORDER BY 1, 2",
+        oids.join(", ")
     ))?;
     if rows.is_empty() {
         return Ok(());

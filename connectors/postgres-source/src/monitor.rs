@@ -48,16 +48,12 @@ impl Watch {
             Some(catalog) => catalog,
             none => none.insert(Catalog::open(&options.database, &shared.stop)?),
         };
-        let creating = shared
-            .metrics
-            .facts()
-            .get("phase")
-            .is_some_and(|phase| phase == slot::CREATING);
+        let phase = shared.metrics.facts().get("phase").cloned();
+        let creating = phase.as_deref() == Some(slot::CREATING);
         if creating || self.told {
-            let awaited = if creating {
-                slot::awaited(catalog)?
-            } else {
-                Vec::new()
+            let awaited = match creating {
+                true => slot::awaited(catalog)?,
+                false => Vec::new(),
             };
             self.told = !awaited.is_empty();
             shared.metrics.fact("waiting for", awaited.join("; "));
@@ -77,42 +73,39 @@ impl Watch {
             }
             self.warned = short || retention.endangered;
         }
-        let streaming = shared
-            .metrics
-            .facts()
-            .get("phase")
-            .is_some_and(|phase| phase == "streaming");
         let due = self
             .tables_at
             .is_none_or(|at| at.elapsed() >= TABLES_INTERVAL);
-        if streaming && due {
+        if phase.as_deref() == Some("streaming") && due {
             self.tables_at = Some(Instant::now());
             // Also of tables that have come since the start.
             let set = identity::set(catalog, options);
             let tables = identity::without(catalog, options)?;
-            shared
-                .metrics
-                .fact("no replica identity", identity::shown(&tables));
-            let count = i64::try_from(tables.len()).unwrap_or(i64::MAX);
-            shared
-                .metrics
-                .tables_without_identity
-                .store(count, Ordering::Relaxed);
-            let trouble = set.err().map(|error| error.to_string()).unwrap_or_default();
-            if trouble != self.unset && !trouble.is_empty() {
-                tracing::warn!(error = trouble, "a table does not get its replica identity");
+            tell_identities(shared, &tables, set, &mut self.unset);
+            if options.autocreate == Autocreate::Filtered {
+                let version = number(&catalog.row("SHOW server_version_num")?, 0);
+                publication::extend(catalog, options, version, &mut self.left_out)?;
             }
-            shared
-                .metrics
-                .fact("replica identity not set", trouble.as_str());
-            self.unset = trouble;
-        }
-        if options.autocreate == Autocreate::Filtered && streaming && due {
-            let version = number(&catalog.row("SHOW server_version_num")?, 0);
-            publication::extend(catalog, options, version, &mut self.left_out)?;
         }
         Ok(())
     }
+}
+
+/// Tells which published tables have no replica identity, and why one did not get its own; `unset` is what was
+/// told of that last.
+fn tell_identities(shared: &Shared, tables: &[String], set: Result<()>, unset: &mut String) {
+    let metrics = &shared.metrics;
+    metrics.fact("no replica identity", identity::shown(tables));
+    let count = i64::try_from(tables.len()).unwrap_or(i64::MAX);
+    metrics
+        .tables_without_identity
+        .store(count, Ordering::Relaxed);
+    let trouble = set.err().map(|error| error.to_string()).unwrap_or_default();
+    if trouble != *unset && !trouble.is_empty() {
+        tracing::warn!(error = trouble, "a table does not get its replica identity");
+    }
+    metrics.fact("replica identity not set", trouble.as_str());
+    *unset = trouble;
 }
 
 fn report(shared: &Shared, retention: &Retention, looks: &mut Looks, asked_ms: i64) {

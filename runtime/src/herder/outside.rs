@@ -17,10 +17,7 @@ impl Loop {
                 "this worker has not reached its group through Kafka for session.timeout.ms: it ends its \
                  tasks, which may run elsewhere by now"
             );
-            let names: BTreeSet<String> = self.slots.keys().map(|key| key.0.clone()).collect();
-            for name in &names {
-                self.stop_slots(name, 0);
-            }
+            self.end_tasks();
         } else if self.resting && lease.is_held() {
             self.resting = false;
             tracing::info!("this worker has its group back");
@@ -31,10 +28,7 @@ impl Loop {
     /// Ends everything and comes back to the group, which has taken this worker for dead or for another.
     pub(super) fn begin_anew(&mut self, state: State) {
         self.leading = None;
-        let names: BTreeSet<String> = self.slots.keys().map(|key| key.0.clone()).collect();
-        for name in &names {
-            self.stop_slots(name, 0);
-        }
+        self.end_tasks();
         if self.slots.values().any(|slot| slot.handle.is_some()) {
             return;
         }
@@ -60,5 +54,13 @@ impl Loop {
         self.taken.clear();
         self.resting = false;
         self.shared.member.rejoin();
+    }
+
+    /// Tells every task of this worker to end.
+    fn end_tasks(&mut self) {
+        let names: BTreeSet<String> = self.slots.keys().map(|key| key.0.clone()).collect();
+        for name in &names {
+            self.stop_slots(name, 0);
+        }
     }
 }
